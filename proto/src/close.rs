@@ -1,0 +1,50 @@
+//! Why a WebSocket is closed: the one table of codes, which is also the clients' reconnect policy.
+
+/// A close by the server. 44xx are Duet's own, from the range that RFC 6455 section 7.4.2 leaves to applications.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CloseCode {
+    /// The answer to a client that closes.
+    Normal,
+    /// A framing error.
+    ProtocolError,
+    /// A binary frame.
+    Unsupported,
+    /// Text that isn't UTF-8.
+    InvalidUtf8,
+    /// Over the message rate for too long, or too many bad messages.
+    Policy,
+    /// A message over the size limit.
+    TooBig,
+    /// Our fault.
+    Internal,
+    /// This gateway is draining.
+    Restart,
+    /// The client is too slow for its own messages.
+    TryAgainLater,
+}
+
+impl CloseCode {
+    /// The number on the wire.
+    pub fn number(self) -> u16 {
+        self.row().0
+    }
+
+    /// The reason that goes with it: for people, stable, without addresses or ids.
+    pub fn reason(self) -> &'static str {
+        self.row().1
+    }
+
+    fn row(self) -> (u16, &'static str) {
+        match self {
+            CloseCode::Normal => (1000, ""),
+            CloseCode::ProtocolError => (1002, "framing error"),
+            CloseCode::Unsupported => (1003, "text messages only"),
+            CloseCode::InvalidUtf8 => (1007, "text is not UTF-8"),
+            CloseCode::Policy => (1008, "too many refused messages"),
+            CloseCode::TooBig => (1009, "message too big"),
+            CloseCode::Internal => (1011, "internal error"),
+            CloseCode::Restart => (1012, "gateway is going away, reconnect"),
+            CloseCode::TryAgainLater => (1013, "too slow to read its messages"),
+        }
+    }
+}

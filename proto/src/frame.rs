@@ -1,0 +1,204 @@
+//! Frames as the machines know them: typed, checked, ready to trust.
+//!
+//! The same values travel by memory as they are and by gRPC as [`crate::v1`] messages; `wire.rs` translates. What a frame means
+//! and when it is sent is told in `signaling.proto`.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::ids::{ClientId, RoomId, SessionNumber, TicketNumber};
+use crate::queue::Weigh;
+
+mod wire;
+
+pub use wire::InvalidFrame;
+
+/// From a gateway.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UpFrame {
+    /// Whose.
+    pub session: SessionNumber,
+    /// What.
+    pub kind: Up,
+}
+
+/// What a session wants or did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "told in signaling.proto")]
+pub enum Up {
+    Attach(Attach),
+    Identify(Identity),
+    Join(Join),
+    Next { attempt: u32, wishes: Wishes },
+    Leave { attempt: u32 },
+    Forward(Forward),
+    Ack { ticket: TicketNumber, seq: u64 },
+    Report { attempt: u32, reason: String, details: String },
+    Detach,
+}
+
+/// A session begins, or is announced again on a new link.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attach {
+    /// What its client was told as `clientId`.
+    pub client: ClientId,
+    /// Who its client says it is.
+    pub identity: Option<Identity>,
+    /// What it was doing when its last link broke.
+    pub doing: Doing,
+}
+
+/// What an announced session was doing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Doing {
+    /// Nothing.
+    Idle,
+    /// It was in the queue, or wanted to be.
+    Waiting(Join),
+    /// It was in a room.
+    InRoom {
+        /// The ticket that the room was made for.
+        ticket: TicketNumber,
+        /// The room.
+        room: RoomId,
+        /// What it had asked for; `waited` includes the time in the room.
+        join: Join,
+    },
+}
+
+/// Who a client says it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// Up to [`crate::bounds::USER_ID`] characters.
+    pub user: String,
+    /// Whether a token proved it.
+    pub verified: bool,
+}
+
+/// Asks for a partner.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Join {
+    /// Above every earlier attempt of the session.
+    pub attempt: u32,
+    /// What the partner must be like.
+    pub wishes: Wishes,
+    /// How long the session has waited already. Whole milliseconds: the rest is lost on the wire.
+    pub waited: Duration,
+}
+
+/// What a partner must be like.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wishes {
+    /// Only sessions of the same pool meet.
+    pub pool: PoolName,
+}
+
+impl Default for Wishes {
+    fn default() -> Self {
+        Wishes { pool: PoolName::default() }
+    }
+}
+
+/// A pool's name: 1 to [`crate::bounds::POOL`] characters, none a control character. Cheap to clone.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PoolName(std::sync::Arc<str>);
+
+impl PoolName {
+    /// The name, unless it breaks a rule of the type.
+    pub fn new(name: &str) -> Option<Self> {
+        let fits = !name.is_empty() && name.chars().count() <= crate::bounds::POOL;
+        (fits && !name.chars().any(char::is_control)).then(|| PoolName(name.into()))
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Default for PoolName {
+    fn default() -> Self {
+        PoolName("default".into())
+    }
+}
+
+/// A message from one of a room to the other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Forward {
+    /// Up the sender's ticket, down the receiver's.
+    pub ticket: TicketNumber,
+    /// 1, 2, 3 … in each direction of a room.
+    pub seq: u64,
+    /// What the receiving client gets. UTF-8, `from` included.
+    pub text: Bytes,
+}
+
+/// From a matchmaker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DownFrame {
+    /// To whom.
+    pub session: SessionNumber,
+    /// What.
+    pub kind: Down,
+}
+
+/// What happened to a session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "told in signaling.proto")]
+pub enum Down {
+    Waiting { ticket: TicketNumber, pool: PoolName, position: u64 },
+    Matched(Matched),
+    Forward(Forward),
+    PartnerLeft { ticket: TicketNumber, reason: PartnerLeftReason, requeued: bool },
+}
+
+/// A partner was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Matched {
+    /// The ticket it was found for.
+    pub ticket: TicketNumber,
+    /// The room of the two.
+    pub room: RoomId,
+    /// The other.
+    pub partner: ClientId,
+    /// Exactly one of the two makes the offer.
+    pub initiator: bool,
+}
+
+/// Why a room ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum PartnerLeftReason {
+    /// The partner left, or declined.
+    Left,
+    /// The partner asked for another.
+    Next,
+    /// The partner's connection or process was lost.
+    Disconnected,
+    /// An operator closed the room.
+    Closed,
+}
+
+/// What a frame costs beside its text: about what it takes on the wire and in a queue.
+const FRAME_WEIGHT: usize = 64;
+
+impl Weigh for UpFrame {
+    fn weight(&self) -> usize {
+        FRAME_WEIGHT
+            + match &self.kind {
+                Up::Forward(forward) => forward.text.len(),
+                Up::Report { reason, details, .. } => reason.len() + details.len(),
+                _ => 0,
+            }
+    }
+}
+
+impl Weigh for DownFrame {
+    fn weight(&self) -> usize {
+        FRAME_WEIGHT
+            + match &self.kind {
+                Down::Forward(forward) => forward.text.len(),
+                _ => 0,
+            }
+    }
+}

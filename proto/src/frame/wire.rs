@@ -1,0 +1,262 @@
+//! Typed frames to protobuf and back. Whatever breaks a rule of `signaling.proto` is an [`InvalidFrame`]; a kind that this
+//! version doesn't know is no frame at all.
+
+use std::fmt;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::*;
+use crate::bounds;
+use crate::v1::{self, attach, down_frame, up_frame};
+
+/// Which rule a frame breaks. The text is for the other side's engineers and carries nothing that a client sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InvalidFrame(&'static str);
+
+impl fmt::Display for InvalidFrame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl std::error::Error for InvalidFrame {}
+
+impl From<UpFrame> for v1::UpFrame {
+    fn from(frame: UpFrame) -> Self {
+        let kind = match frame.kind {
+            Up::Attach(attach) => up_frame::Kind::Attach(attach.into()),
+            Up::Identify(identity) => up_frame::Kind::Identify(identity.into()),
+            Up::Join(join) => up_frame::Kind::Join(join.into()),
+            Up::Next { attempt, wishes } => up_frame::Kind::Next(v1::Next { attempt, wishes: Some(wishes.into()) }),
+            Up::Leave { attempt } => up_frame::Kind::Leave(v1::Leave { attempt }),
+            Up::Forward(forward) => up_frame::Kind::Forward(forward.into()),
+            Up::Ack { ticket, seq } => up_frame::Kind::Ack(v1::Ack { ticket: Some(ticket.into()), seq }),
+            Up::Report { attempt, reason, details } => up_frame::Kind::Report(v1::Report { attempt, reason, details }),
+            Up::Detach => up_frame::Kind::Detach(v1::Detach {}),
+        };
+        v1::UpFrame { session: frame.session.0, kind: Some(kind) }
+    }
+}
+
+impl UpFrame {
+    /// Checks a frame from the wire; `None` for a kind that only newer versions know.
+    pub fn from_wire(frame: v1::UpFrame) -> Result<Option<UpFrame>, InvalidFrame> {
+        let session = session(frame.session)?;
+        let Some(kind) = frame.kind else { return Ok(None) };
+        let kind = match kind {
+            up_frame::Kind::Attach(attach) => Up::Attach(attach.try_into()?),
+            up_frame::Kind::Identify(identity) => Up::Identify(identity.try_into()?),
+            up_frame::Kind::Join(join) => Up::Join(join.try_into()?),
+            up_frame::Kind::Next(next) => Up::Next { attempt: attempt(next.attempt)?, wishes: wishes(next.wishes)? },
+            up_frame::Kind::Leave(leave) => Up::Leave { attempt: attempt(leave.attempt)? },
+            up_frame::Kind::Forward(forward) => Up::Forward(forward.try_into()?),
+            up_frame::Kind::Ack(ack) => Up::Ack { ticket: ticket(ack.ticket)?, seq: ack.seq },
+            up_frame::Kind::Report(report) => Up::Report {
+                attempt: attempt(report.attempt)?,
+                reason: bounded(report.reason, bounds::REPORT_REASON, "report.reason is too long")?,
+                details: bounded(report.details, bounds::REPORT_DETAILS, "report.details is too long")?,
+            },
+            up_frame::Kind::Detach(v1::Detach {}) => Up::Detach,
+        };
+        Ok(Some(UpFrame { session, kind }))
+    }
+}
+
+impl From<DownFrame> for v1::DownFrame {
+    fn from(frame: DownFrame) -> Self {
+        let kind = match frame.kind {
+            Down::Waiting { ticket, pool, position } => down_frame::Kind::Waiting(v1::Waiting {
+                ticket: Some(ticket.into()),
+                pool: pool.as_str().to_owned(),
+                position,
+            }),
+            Down::Matched(matched) => down_frame::Kind::Matched(v1::Matched {
+                ticket: Some(matched.ticket.into()),
+                room_id: Bytes::copy_from_slice(matched.room.as_bytes()),
+                partner_id: Bytes::copy_from_slice(matched.partner.as_bytes()),
+                initiator: matched.initiator,
+            }),
+            Down::Forward(forward) => down_frame::Kind::Forward(forward.into()),
+            Down::PartnerLeft { ticket, reason, requeued } => down_frame::Kind::PartnerLeft(v1::PartnerLeft {
+                ticket: Some(ticket.into()),
+                reason: v1::PartnerLeftReason::from(reason).into(),
+                requeued,
+            }),
+        };
+        v1::DownFrame { session: frame.session.0, kind: Some(kind) }
+    }
+}
+
+impl DownFrame {
+    /// Checks a frame from the wire; `None` for a kind that only newer versions know.
+    pub fn from_wire(frame: v1::DownFrame) -> Result<Option<DownFrame>, InvalidFrame> {
+        let session = session(frame.session)?;
+        let Some(kind) = frame.kind else { return Ok(None) };
+        let kind = match kind {
+            down_frame::Kind::Waiting(waiting) => Down::Waiting {
+                ticket: ticket(waiting.ticket)?,
+                pool: pool(&waiting.pool)?,
+                position: waiting.position,
+            },
+            down_frame::Kind::Matched(matched) => Down::Matched(Matched {
+                ticket: ticket(matched.ticket)?,
+                room: matched.room_id[..].try_into().map_err(|_| InvalidFrame("room_id is not 16 bytes"))?,
+                partner: matched.partner_id[..].try_into().map_err(|_| InvalidFrame("partner_id is not 16 bytes"))?,
+                initiator: matched.initiator,
+            }),
+            down_frame::Kind::Forward(forward) => Down::Forward(forward.try_into()?),
+            down_frame::Kind::PartnerLeft(left) => Down::PartnerLeft {
+                ticket: ticket(left.ticket)?,
+                reason: left.reason().into(),
+                requeued: left.requeued,
+            },
+        };
+        Ok(Some(DownFrame { session, kind }))
+    }
+}
+
+impl From<Attach> for v1::Attach {
+    fn from(attach: Attach) -> Self {
+        let doing = match attach.doing {
+            Doing::Idle => None,
+            Doing::Waiting(join) => Some(attach::Doing::Waiting(join.into())),
+            Doing::InRoom { ticket, room, join } => Some(attach::Doing::InRoom(v1::InRoom {
+                ticket: Some(ticket.into()),
+                room_id: Bytes::copy_from_slice(room.as_bytes()),
+                join: Some(join.into()),
+            })),
+        };
+        v1::Attach {
+            client_id: Bytes::copy_from_slice(attach.client.as_bytes()),
+            identity: attach.identity.map(Into::into),
+            doing,
+        }
+    }
+}
+
+impl TryFrom<v1::Attach> for Attach {
+    type Error = InvalidFrame;
+
+    fn try_from(attach: v1::Attach) -> Result<Self, InvalidFrame> {
+        let doing = match attach.doing {
+            None => Doing::Idle,
+            Some(attach::Doing::Waiting(join)) => Doing::Waiting(join.try_into()?),
+            Some(attach::Doing::InRoom(room)) => Doing::InRoom {
+                ticket: ticket(room.ticket)?,
+                room: room.room_id[..].try_into().map_err(|_| InvalidFrame("room_id is not 16 bytes"))?,
+                join: room.join.ok_or(InvalidFrame("in_room.join is missing"))?.try_into()?,
+            },
+        };
+        Ok(Attach {
+            client: attach.client_id[..].try_into().map_err(|_| InvalidFrame("client_id is not 16 bytes"))?,
+            identity: attach.identity.map(Identity::try_from).transpose()?,
+            doing,
+        })
+    }
+}
+
+impl From<Identity> for v1::Identify {
+    fn from(identity: Identity) -> Self {
+        v1::Identify { user_id: identity.user, verified: identity.verified }
+    }
+}
+
+impl TryFrom<v1::Identify> for Identity {
+    type Error = InvalidFrame;
+
+    fn try_from(identify: v1::Identify) -> Result<Self, InvalidFrame> {
+        let user = bounded(identify.user_id, bounds::USER_ID, "user_id is too long")?;
+        Ok(Identity { user, verified: identify.verified })
+    }
+}
+
+impl From<Join> for v1::Join {
+    fn from(join: Join) -> Self {
+        v1::Join {
+            attempt: join.attempt,
+            wishes: Some(join.wishes.into()),
+            waited_ms: u64::try_from(join.waited.as_millis()).unwrap_or(u64::MAX),
+        }
+    }
+}
+
+impl TryFrom<v1::Join> for Join {
+    type Error = InvalidFrame;
+
+    fn try_from(join: v1::Join) -> Result<Self, InvalidFrame> {
+        Ok(Join {
+            attempt: attempt(join.attempt)?,
+            wishes: wishes(join.wishes)?,
+            waited: Duration::from_millis(join.waited_ms),
+        })
+    }
+}
+
+impl From<Wishes> for v1::Wishes {
+    fn from(wishes: Wishes) -> Self {
+        v1::Wishes { pool: wishes.pool.as_str().to_owned() }
+    }
+}
+
+impl From<Forward> for v1::Forward {
+    fn from(forward: Forward) -> Self {
+        v1::Forward { ticket: Some(forward.ticket.into()), seq: forward.seq, text: forward.text }
+    }
+}
+
+impl TryFrom<v1::Forward> for Forward {
+    type Error = InvalidFrame;
+
+    fn try_from(forward: v1::Forward) -> Result<Self, InvalidFrame> {
+        Ok(Forward { ticket: ticket(forward.ticket)?, seq: forward.seq, text: forward.text })
+    }
+}
+
+impl From<PartnerLeftReason> for v1::PartnerLeftReason {
+    fn from(reason: PartnerLeftReason) -> Self {
+        match reason {
+            PartnerLeftReason::Left => v1::PartnerLeftReason::Left,
+            PartnerLeftReason::Next => v1::PartnerLeftReason::Next,
+            PartnerLeftReason::Disconnected => v1::PartnerLeftReason::Disconnected,
+            PartnerLeftReason::Closed => v1::PartnerLeftReason::Closed,
+        }
+    }
+}
+
+/// A reason of a newer version reads as the least surprising one.
+impl From<v1::PartnerLeftReason> for PartnerLeftReason {
+    fn from(reason: v1::PartnerLeftReason) -> Self {
+        match reason {
+            v1::PartnerLeftReason::Unspecified | v1::PartnerLeftReason::Left => PartnerLeftReason::Left,
+            v1::PartnerLeftReason::Next => PartnerLeftReason::Next,
+            v1::PartnerLeftReason::Disconnected => PartnerLeftReason::Disconnected,
+            v1::PartnerLeftReason::Closed => PartnerLeftReason::Closed,
+        }
+    }
+}
+
+fn session(number: u64) -> Result<SessionNumber, InvalidFrame> {
+    if number == 0 { Err(InvalidFrame("session is missing")) } else { Ok(SessionNumber(number)) }
+}
+
+fn attempt(number: u32) -> Result<u32, InvalidFrame> {
+    if number == 0 { Err(InvalidFrame("attempt is missing")) } else { Ok(number) }
+}
+
+fn ticket(ticket: Option<v1::TicketNumber>) -> Result<TicketNumber, InvalidFrame> {
+    ticket.map(TicketNumber::from).ok_or(InvalidFrame("ticket is missing"))
+}
+
+fn wishes(wishes: Option<v1::Wishes>) -> Result<Wishes, InvalidFrame> {
+    let wishes = wishes.ok_or(InvalidFrame("wishes are missing"))?;
+    Ok(Wishes { pool: pool(&wishes.pool)? })
+}
+
+fn pool(name: &str) -> Result<PoolName, InvalidFrame> {
+    PoolName::new(name).ok_or(InvalidFrame("pool is no pool's name"))
+}
+
+fn bounded(text: String, characters: usize, why: &'static str) -> Result<String, InvalidFrame> {
+    if text.chars().count() > characters { Err(InvalidFrame(why)) } else { Ok(text) }
+}
