@@ -35,8 +35,16 @@ export class Liveness {
     if (this.#times.pingAfterMs > 0) this.#timer = setTimeout(() => this.#silent(), this.#times.pingAfterMs);
   }
 
+  /** Something happened that may have killed the connection: ask now. */
+  doubt() {
+    if (this.#timer === undefined) return;
+    this.stop();
+    this.#silent();
+  }
+
   stop() {
     clearTimeout(this.#timer);
+    this.#timer = undefined;
   }
 
   #silent() {

@@ -1,5 +1,5 @@
 /**
- * Whether and when to connect again after a connection ended: one pure function and its table. The clock, the dice and the
+ * Whether and when to connect again after a connection ended that the application did not end: one pure function and its table. The clock, the dice and the
  * socket are the caller's (`connection.js`).
  */
 
@@ -8,7 +8,6 @@
  * @property {number} attempt Attempts already made since the last connection that held; 0 for the first.
  * @property {number} closeCode The WebSocket close code; 1006 where none was received.
  * @property {boolean} wasClean Whether there was a close handshake.
- * @property {boolean} closedByUs Whether the application asked for this close.
  * @property {boolean} draining Whether the server had said `going-away`.
  * @property {number} [serverHintMs] `retryAfterMs` of the last refusal on this connection.
  * @property {number} random In [0, 1).
@@ -38,7 +37,6 @@ export const RECONNECT_BOUNDS = Object.freeze({ firstCeilingMs: 500, capMs: 20_0
  */
 export function nextReconnect(context, bounds = {}) {
   const { firstCeilingMs, capMs, maxAttempts } = { ...RECONNECT_BOUNDS, ...bounds };
-  if (context.closedByUs) return { reconnect: false, why: 'closed by this client' };
   const final = FINAL_CLOSE_CODES[context.closeCode];
   if (final) return { reconnect: false, why: final };
   if (context.attempt >= maxAttempts) return { reconnect: false, why: `gave up after ${maxAttempts} attempts` };

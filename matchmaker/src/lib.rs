@@ -1,1 +1,28 @@
-//! soon
+//! Who meets whom in Duet: pools of waiting sessions, rooms of two, and what one of a room forwards to the other.
+//!
+//! [`Matchmaker`] decides all of it and is pure: it is handed frames and the time, and polled for what to send. With the feature
+//! `server` (on by default) [`server`] puts it behind gRPC and in-process links and answers queries about it.
+//!
+//! It does not know clients, sockets or JSON: that is the gateway. It does not look into forwarded messages, keeps nothing on
+//! disk, and does not share its pools with another process.
+
+mod config;
+mod deadlines;
+mod frames;
+mod machine;
+mod matching;
+mod output;
+mod pool;
+mod pools;
+mod query;
+mod rooms;
+mod sessions;
+mod suitability;
+
+#[cfg(feature = "server")]
+pub mod server;
+
+pub use config::Config;
+pub use machine::{LinkKey, Matchmaker};
+pub use output::{Output, Report};
+pub use query::{MemberView, PoolView, RoomView, SessionState, SessionView, Stats};

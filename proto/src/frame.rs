@@ -34,7 +34,7 @@ pub enum Up {
     Leave { attempt: u32 },
     Forward(Forward),
     Ack { ticket: TicketNumber, seq: u64 },
-    Report { attempt: u32, reason: String, details: String },
+    Report { attempt: u32, room: RoomId, reason: String, details: String },
     Detach,
 }
 
@@ -147,7 +147,7 @@ pub struct DownFrame {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "told in signaling.proto")]
 pub enum Down {
-    Waiting { ticket: TicketNumber, pool: PoolName, position: u64 },
+    Waiting { ticket: TicketNumber, pool: PoolName, position: u64, waited: Duration },
     Matched(Matched),
     Forward(Forward),
     PartnerLeft { ticket: TicketNumber, reason: PartnerLeftReason, requeued: bool },
@@ -164,6 +164,8 @@ pub struct Matched {
     pub partner: ClientId,
     /// Exactly one of the two makes the offer.
     pub initiator: bool,
+    /// How long the session had waited. Whole milliseconds: the rest is lost on the wire.
+    pub waited: Duration,
 }
 
 /// Why a room ended.

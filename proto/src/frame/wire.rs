@@ -32,7 +32,12 @@ impl From<UpFrame> for v1::UpFrame {
             Up::Leave { attempt } => up_frame::Kind::Leave(v1::Leave { attempt }),
             Up::Forward(forward) => up_frame::Kind::Forward(forward.into()),
             Up::Ack { ticket, seq } => up_frame::Kind::Ack(v1::Ack { ticket: Some(ticket.into()), seq }),
-            Up::Report { attempt, reason, details } => up_frame::Kind::Report(v1::Report { attempt, reason, details }),
+            Up::Report { attempt, room, reason, details } => up_frame::Kind::Report(v1::Report {
+                attempt,
+                reason,
+                details,
+                room_id: Bytes::copy_from_slice(room.as_bytes()),
+            }),
             Up::Detach => up_frame::Kind::Detach(v1::Detach {}),
         };
         v1::UpFrame { session: frame.session.0, kind: Some(kind) }
@@ -54,6 +59,7 @@ impl UpFrame {
             up_frame::Kind::Ack(ack) => Up::Ack { ticket: ticket(ack.ticket)?, seq: ack.seq },
             up_frame::Kind::Report(report) => Up::Report {
                 attempt: attempt(report.attempt)?,
+                room: room_id(&report.room_id)?,
                 reason: bounded(report.reason, bounds::REPORT_REASON, "report.reason is too long")?,
                 details: bounded(report.details, bounds::REPORT_DETAILS, "report.details is too long")?,
             },
@@ -66,16 +72,18 @@ impl UpFrame {
 impl From<DownFrame> for v1::DownFrame {
     fn from(frame: DownFrame) -> Self {
         let kind = match frame.kind {
-            Down::Waiting { ticket, pool, position } => down_frame::Kind::Waiting(v1::Waiting {
+            Down::Waiting { ticket, pool, position, waited } => down_frame::Kind::Waiting(v1::Waiting {
                 ticket: Some(ticket.into()),
                 pool: pool.as_str().to_owned(),
                 position,
+                waited_ms: milliseconds(waited),
             }),
             Down::Matched(matched) => down_frame::Kind::Matched(v1::Matched {
                 ticket: Some(matched.ticket.into()),
                 room_id: Bytes::copy_from_slice(matched.room.as_bytes()),
                 partner_id: Bytes::copy_from_slice(matched.partner.as_bytes()),
                 initiator: matched.initiator,
+                waited_ms: milliseconds(matched.waited),
             }),
             Down::Forward(forward) => down_frame::Kind::Forward(forward.into()),
             Down::PartnerLeft { ticket, reason, requeued } => down_frame::Kind::PartnerLeft(v1::PartnerLeft {
@@ -98,12 +106,14 @@ impl DownFrame {
                 ticket: ticket(waiting.ticket)?,
                 pool: pool(&waiting.pool)?,
                 position: waiting.position,
+                waited: Duration::from_millis(waiting.waited_ms),
             },
             down_frame::Kind::Matched(matched) => Down::Matched(Matched {
                 ticket: ticket(matched.ticket)?,
-                room: matched.room_id[..].try_into().map_err(|_| InvalidFrame("room_id is not 16 bytes"))?,
+                room: room_id(&matched.room_id)?,
                 partner: matched.partner_id[..].try_into().map_err(|_| InvalidFrame("partner_id is not 16 bytes"))?,
                 initiator: matched.initiator,
+                waited: Duration::from_millis(matched.waited_ms),
             }),
             down_frame::Kind::Forward(forward) => Down::Forward(forward.try_into()?),
             down_frame::Kind::PartnerLeft(left) => Down::PartnerLeft {
@@ -144,7 +154,7 @@ impl TryFrom<v1::Attach> for Attach {
             Some(attach::Doing::Waiting(join)) => Doing::Waiting(join.try_into()?),
             Some(attach::Doing::InRoom(room)) => Doing::InRoom {
                 ticket: ticket(room.ticket)?,
-                room: room.room_id[..].try_into().map_err(|_| InvalidFrame("room_id is not 16 bytes"))?,
+                room: room_id(&room.room_id)?,
                 join: room.join.ok_or(InvalidFrame("in_room.join is missing"))?.try_into()?,
             },
         };
@@ -173,11 +183,7 @@ impl TryFrom<v1::Identify> for Identity {
 
 impl From<Join> for v1::Join {
     fn from(join: Join) -> Self {
-        v1::Join {
-            attempt: join.attempt,
-            wishes: Some(join.wishes.into()),
-            waited_ms: u64::try_from(join.waited.as_millis()).unwrap_or(u64::MAX),
-        }
+        v1::Join { attempt: join.attempt, wishes: Some(join.wishes.into()), waited_ms: milliseconds(join.waited) }
     }
 }
 
@@ -246,6 +252,14 @@ fn attempt(number: u32) -> Result<u32, InvalidFrame> {
 
 fn ticket(ticket: Option<v1::TicketNumber>) -> Result<TicketNumber, InvalidFrame> {
     ticket.map(TicketNumber::from).ok_or(InvalidFrame("ticket is missing"))
+}
+
+fn room_id(bytes: &[u8]) -> Result<RoomId, InvalidFrame> {
+    bytes.try_into().map_err(|_| InvalidFrame("room_id is not 16 bytes"))
+}
+
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn wishes(wishes: Option<v1::Wishes>) -> Result<Wishes, InvalidFrame> {

@@ -220,7 +220,7 @@ pub struct Forward {
     #[prost(bytes = "bytes", tag = "3")]
     pub text: ::prost::bytes::Bytes,
 }
-/// The session's client has been sent everything up to `seq`. Not sent for every message: at least once for every 32
+/// The session has taken everything up to `seq` for its client. Not sent for every message: at least once for every 32
 /// messages or 64 KiB.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Ack {
@@ -229,10 +229,11 @@ pub struct Ack {
     #[prost(uint64, tag = "2")]
     pub seq: u64,
 }
-/// A report on the partner, or on the last one for a minute after parting. Ends the room like `Leave`.
+/// A report on the partner, or on the last one for a minute after parting.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Report {
-    /// Above every earlier attempt of the session.
+    /// If `room_id` is the session's room: above every earlier attempt, and the room ends as by `Leave`. Else the newest
+    /// attempt, and nothing else happens.
     #[prost(uint32, tag = "1")]
     pub attempt: u32,
     /// 1 to 64 characters.
@@ -241,6 +242,9 @@ pub struct Report {
     /// Up to 1,024 characters.
     #[prost(string, tag = "3")]
     pub details: ::prost::alloc::string::String,
+    /// 16 bytes: the room that the two were or are in.
+    #[prost(bytes = "bytes", tag = "4")]
+    pub room_id: ::prost::bytes::Bytes,
 }
 /// The session ends.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -255,6 +259,9 @@ pub struct Waiting {
     /// 1 is the next to be matched.
     #[prost(uint64, tag = "3")]
     pub position: u64,
+    /// How long it has waited, in milliseconds: its place, to be announced to the next matchmaker if this one dies.
+    #[prost(uint64, tag = "4")]
+    pub waited_ms: u64,
 }
 /// A partner was found.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -270,6 +277,9 @@ pub struct Matched {
     /// Exactly one of the two makes the offer.
     #[prost(bool, tag = "4")]
     pub initiator: bool,
+    /// How long it had waited, in milliseconds: its place, should it be requeued.
+    #[prost(uint64, tag = "5")]
+    pub waited_ms: u64,
 }
 /// The room is over.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -815,7 +825,7 @@ pub struct Member {
     /// Messages forwarded from it to the other.
     #[prost(uint64, tag = "3")]
     pub sent: u64,
-    /// The highest of those that the other's gateway has said to have written to its client.
+    /// The highest of those that the other's gateway has acknowledged; it does so at least every 32 messages.
     #[prost(uint64, tag = "4")]
     pub sent_acknowledged: u64,
 }

@@ -1,0 +1,146 @@
+/**
+ * The demo's course: camera, queue, call, and back. Decides which state the page is in and what it says; how that looks is
+ * `view.js`'s and the style sheet's, and everything about the protocol is the SDK's.
+ */
+
+/** @import { MatchedMessage, ServerMessageOf } from '/sdk/index.js' */
+
+import { Call, firstFrame, Signaling } from '/sdk/index.js';
+import { closeCamera, openCamera, troubleOf } from './camera.js';
+import { listenForKeys } from './keys.js';
+import { page, say, show, showFirstFrame, showOwn, showPartner, showRoom, showSwitches } from './view.js';
+import * as words from './words.js';
+
+const signaling = new Signaling(`${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/ws`);
+
+/** @type {MediaStream | null} */
+let own = null;
+/** @type {Call | null} */
+let call = null;
+/** How the last call ended, for as long as that is the news. */
+let lastEnd = '';
+/** Counts visits: a camera that opens after its visit was left is closed again. */
+let visit = 0;
+
+async function start() {
+  const here = (visit += 1);
+  show('asking', words.ASKING);
+  try {
+    const stream = await openCamera();
+    if (here !== visit) return closeCamera(stream);
+    begin(stream);
+  } catch (error) {
+    if (here === visit) show('error', words.CAMERA_TROUBLE[troubleOf(error)]);
+  }
+}
+
+/** @param {MediaStream | null} stream Null to watch only. */
+function begin(stream) {
+  own = stream;
+  lastEnd = '';
+  showOwn(own);
+  show('connecting', words.CONNECTING);
+  signaling.available({ tags: interests() });
+  signaling.connect();
+}
+
+function next() {
+  if (!call) return;
+  lastEnd = '';
+  signaling.next();
+}
+
+function leave() {
+  if (!page.lobby.hidden) return;
+  stop();
+  signaling.leave();
+  signaling.close();
+  show('idle', words.LEFT);
+}
+
+function stop() {
+  visit += 1;
+  closeCamera(own);
+  own = null;
+  showOwn(null);
+}
+
+/** @param {'getAudioTracks' | 'getVideoTracks'} kind */
+function toggle(kind) {
+  for (const track of own?.[kind]() ?? []) track.enabled = !track.enabled;
+  showSwitches(own);
+}
+
+function interests() {
+  const tags = page.interests.value.split(',').map((tag) => tag.trim().toLowerCase().slice(0, 32));
+  return [...new Set(tags.filter(Boolean))].slice(0, 10);
+}
+
+/** @param {MatchedMessage} matched */
+function meet(matched) {
+  const mine = new Call(signaling, matched, { stream: own });
+  const over = new AbortController();
+  call = mine;
+  lastEnd = '';
+  showRoom(matched.roomId);
+  show('connecting', words.matchedWords(matched.tags ?? []));
+
+  mine.on('stream', (stream) => {
+    showPartner(stream);
+    void firstFrame(page.remote, over.signal).then((at) => showFirstFrame(at - mine.matchedAt));
+  });
+  mine.on('connectionstate', ({ state }) => {
+    if (state === 'connected') show('in-call', mine.remoteStream ? words.IN_CALL : words.NOTHING_TO_SEE);
+    else if (state === 'disconnected' || state === 'failed') say(words.STUCK);
+  });
+  mine.on('error', (error) => console.warn('call:', error.message));
+  mine.on('closed', () => {
+    over.abort();
+    call = null;
+    showRoom(null);
+    showPartner(null);
+    showFirstFrame(null);
+  });
+}
+
+/** @param {ServerMessageOf<'waiting'> | null} waiting */
+const wait = (waiting) => show('waiting', words.waitingWords(waiting, lastEnd));
+
+signaling.on('matched', meet);
+signaling.on('waiting', wait);
+signaling.on('partner-left', ({ reason, requeued, local }) => {
+  lastEnd = words.PARTNER_LEFT[reason];
+  // Of our own loss `reconnecting` or `ended` tells more.
+  if (local) return;
+  if (requeued) return wait(null);
+  // Not asked for anyone else: whether to go on is up to the person, with the camera off meanwhile.
+  stop();
+  signaling.close();
+  show('idle', { status: lastEnd, detail: 'Start again to meet someone else.' });
+});
+signaling.on('statechange', ({ state }) => {
+  if (state === 'waiting') wait(null);
+  else if (state === 'reconnecting') show('reconnecting', words.RECONNECTING);
+});
+signaling.on('going-away', () => say({ status: page.status.textContent ?? '', detail: words.DRAINING }));
+signaling.on('error', ({ code }) => {
+  if (code === 'unavailable' || code === 'rate-limited') say({ status: page.status.textContent ?? '', detail: words.BUSY });
+});
+signaling.on('ended', ({ why, byUs }) => {
+  if (byUs) return;
+  stop();
+  show('closed', words.endedWords(why));
+});
+
+page.lobby.addEventListener('submit', (event) => {
+  event.preventDefault();
+  void start();
+});
+page.watch.addEventListener('click', () => begin(null));
+page.next.addEventListener('click', next);
+page.leave.addEventListener('click', leave);
+page.mic.addEventListener('click', () => toggle('getAudioTracks'));
+page.camera.addEventListener('click', () => toggle('getVideoTracks'));
+listenForKeys({ next, leave });
+
+if (new URLSearchParams(location.search).has('autostart')) void start();

@@ -1,0 +1,99 @@
+/** The page's elements, and the only code that changes them. When and to what is `main.js`'s. */
+
+/** @import { Words } from './words.js' */
+
+/** @typedef {'idle' | 'asking' | 'waiting' | 'connecting' | 'in-call' | 'reconnecting' | 'closed' | 'error'} PageState */
+
+/**
+ * @template {typeof HTMLElement} T
+ * @param {string} id
+ * @param {T} kind
+ * @returns {InstanceType<T>}
+ */
+function element(id, kind) {
+  const found = document.getElementById(id);
+  if (!(found instanceof kind)) throw new Error(`The page has no ${kind.name} #${id}`);
+  return /** @type {InstanceType<T>} */ (found);
+}
+
+export const page = {
+  lobby: element('lobby', HTMLFormElement),
+  interests: element('interests', HTMLInputElement),
+  start: element('start', HTMLButtonElement),
+  watch: element('watch', HTMLButtonElement),
+  controls: element('controls', HTMLElement),
+  mic: element('mic', HTMLButtonElement),
+  camera: element('camera', HTMLButtonElement),
+  leave: element('leave', HTMLButtonElement),
+  next: element('next', HTMLButtonElement),
+  remote: element('remote', HTMLVideoElement),
+  local: element('local', HTMLVideoElement),
+  preview: element('preview', HTMLElement),
+  cameraOff: element('camera-off', HTMLElement),
+  status: element('status', HTMLElement),
+  detail: element('detail', HTMLElement),
+  firstFrame: element('first-frame', HTMLElement),
+};
+
+/**
+ * @param {PageState} state
+ * @param {Words} words
+ */
+export function show(state, words) {
+  const before = document.body.dataset.state;
+  document.body.dataset.state = state;
+  say(words);
+  const resting = state === 'idle' || state === 'closed' || state === 'error';
+  // Whoever uses the keyboard must not lose their place when the buttons change.
+  const hadFocus = (resting ? page.controls : page.lobby).contains(document.activeElement);
+  page.lobby.hidden = !resting;
+  page.controls.hidden = resting;
+  page.watch.hidden = state !== 'error';
+  page.start.textContent = state === 'error' ? 'Try again' : before === 'idle' || state === 'idle' ? 'Start' : 'Start again';
+  // Not `disabled`, which would drop the focus on it.
+  page.next.setAttribute('aria-disabled', String(state !== 'in-call' && state !== 'connecting'));
+  if (hadFocus) (resting ? page.start : page.next).focus();
+}
+
+/** @param {Words} words */
+export function say({ status, detail }) {
+  // Only what changed: a screen reader reads out every change.
+  if (page.status.textContent !== status) page.status.textContent = status;
+  if (page.detail.textContent !== detail) page.detail.textContent = detail;
+}
+
+/** @param {string | null} roomId */
+export function showRoom(roomId) {
+  if (roomId) document.body.dataset.room = roomId;
+  else delete document.body.dataset.room;
+}
+
+/** @param {MediaStream | null} stream */
+export function showPartner(stream) {
+  page.remote.srcObject = stream;
+}
+
+/** @param {MediaStream | null} stream */
+export function showOwn(stream) {
+  page.local.srcObject = stream;
+  page.preview.hidden = !stream;
+  page.mic.hidden = !stream?.getAudioTracks().length;
+  page.camera.hidden = !stream?.getVideoTracks().length;
+  showSwitches(stream);
+}
+
+/** @param {MediaStream | null} stream */
+export function showSwitches(stream) {
+  const pictured = stream?.getVideoTracks().some((track) => track.enabled) ?? false;
+  page.mic.setAttribute('aria-pressed', String(stream?.getAudioTracks().some((track) => track.enabled) ?? false));
+  page.camera.setAttribute('aria-pressed', String(pictured));
+  page.cameraOff.hidden = pictured;
+}
+
+/** @param {number | null} ms */
+export function showFirstFrame(ms) {
+  page.firstFrame.hidden = ms === null;
+  page.firstFrame.textContent = ms === null ? '' : `First frame after ${(ms / 1000).toFixed(2)} s`;
+  if (ms === null) delete page.firstFrame.dataset.ms;
+  else page.firstFrame.dataset.ms = String(Math.round(ms));
+}

@@ -1,0 +1,181 @@
+/**
+ * The signaling as a React hook: one `Signaling` for as long as the component is mounted, its properties as state. Decides
+ * only when there is a connection and what is rendered anew; everything else is `signaling.js`'s.
+ *
+ * Nothing touches the network while rendering, so it renders on a server too, and StrictMode's mount, unmount, mount ends
+ * with one connection.
+ */
+
+/** @import { AnswerMessage, Candidate, ErrorMessage, Extra, IceMessage, MatchedMessage, OfferMessage, PartnerLeftMessage, Sdp, Wishes } from './messages.js' */
+/** @import { SignalingOptions, SignalingState } from './signaling.js' */
+
+import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
+import { Signaling } from './signaling.js';
+
+/**
+ * What may differ from render to render: always the latest is called.
+ * @typedef {object} SignalingListeners
+ * @property {(message: MatchedMessage, signaling: Signaling) => void} [onMatched]
+ * @property {(message: OfferMessage) => void} [onOffer]
+ * @property {(message: AnswerMessage) => void} [onAnswer]
+ * @property {(message: IceMessage) => void} [onIceCandidate]
+ * @property {(message: PartnerLeftMessage) => void} [onPartnerLeft]
+ * @property {(message: ErrorMessage) => void} [onError]
+ */
+/**
+ * `SignalingOptions` are read when the connection is made: for others, give the component another `key`. Only `auth`, if it
+ * is a function, is called in its latest form.
+ * @typedef {SignalingOptions & SignalingListeners} UseSignalingOptions
+ */
+
+/** @typedef {{ code: string, message: string }} SignalingError An error message of the server, or `ended` with why. */
+
+/**
+ * @typedef {object} SignalingView
+ * @property {SignalingState} state
+ * @property {boolean} isConnected
+ * @property {boolean} isWaiting
+ * @property {string | null} clientId
+ * @property {string | null} partnerId
+ * @property {string | null} roomId
+ * @property {boolean | null} initiator
+ * @property {RTCIceServer[]} iceServers
+ * @property {SignalingError | null} error The last, until the next good news.
+ */
+
+/**
+ * @typedef {object} SignalingCalls
+ * @property {(wishes?: Wishes) => void} signalAvailable
+ * @property {(sdp: Sdp, extra?: Extra) => boolean} sendOffer
+ * @property {(sdp: Sdp, extra?: Extra) => boolean} sendAnswer
+ * @property {(candidate: Candidate, extra?: Extra) => boolean} sendIceCandidate
+ * @property {() => void} nextPartner
+ * @property {() => void} leave
+ * @property {(reason: string, details?: string) => void} report
+ * @property {() => void} reconnect Connects again after it had ended for good.
+ */
+
+/**
+ * @param {string | null} url Of the gateway's WebSocket; null for no connection yet.
+ * @param {UseSignalingOptions} [options]
+ * @returns {SignalingView & SignalingCalls & { signaling: Signaling | null }} The calls stay the same functions over all renders.
+ */
+export function useSignaling(url, options = {}) {
+  const latest = useRef(options);
+  /** @type {import('react').RefObject<Signaling | null>} */
+  const current = useRef(null);
+  const [signaling, setSignaling] = useState(/** @type {Signaling | null} */ (null));
+  const [view, setView] = useState(AT_REST);
+
+  useEffect(() => {
+    latest.current = options;
+  });
+
+  useEffect(() => {
+    if (url === null) return undefined;
+    const made = make(url, latest);
+    const offs = listen(made, latest, (error) => setView((before) => viewOf(made, error === undefined ? before.error : error)));
+    current.current = made;
+    setSignaling(made);
+    made.connect();
+    return () => {
+      // The listeners first: an unmounted component has nothing to hear.
+      for (const off of offs) off();
+      made.close();
+      current.current = null;
+      setSignaling(null);
+      setView(AT_REST);
+    };
+  }, [url]);
+
+  const must = useCallback(() => {
+    if (!current.current) throw new Error('useSignaling: not mounted, or without a url');
+    return current.current;
+  }, []);
+
+  const calls = useMemo(() => callsOn(must), [must]);
+  return { ...view, ...calls, signaling };
+}
+
+/**
+ * @param {string} url
+ * @param {{ current: UseSignalingOptions }} latest
+ */
+function make(url, latest) {
+  const { auth } = latest.current;
+  if (typeof auth !== 'function') return new Signaling(url, latest.current);
+  return new Signaling(url, {
+    ...latest.current,
+    auth: () => (typeof latest.current.auth === 'function' ? latest.current.auth() : (latest.current.auth ?? null)),
+  });
+}
+
+/**
+ * @param {Signaling} signaling
+ * @param {{ current: UseSignalingOptions }} latest
+ * @param {(error?: SignalingError | null) => void} changed With an error to show, null to forget the last, nothing to keep it.
+ */
+function listen(signaling, latest, changed) {
+  return [
+    signaling.on('statechange', () => changed()),
+    signaling.on('ready', () => changed(null)),
+    signaling.on('waiting', () => changed(null)),
+    signaling.on('matched', (message) => {
+      changed(null);
+      latest.current.onMatched?.(message, signaling);
+    }),
+    signaling.on('partner-left', (message) => {
+      changed();
+      latest.current.onPartnerLeft?.(message);
+    }),
+    signaling.on('error', (message) => {
+      changed(message);
+      latest.current.onError?.(message);
+    }),
+    signaling.on('ended', ({ why, byUs }) => changed(byUs ? null : { code: 'ended', message: why })),
+    signaling.on('offer', (message) => latest.current.onOffer?.(message)),
+    signaling.on('answer', (message) => latest.current.onAnswer?.(message)),
+    signaling.on('ice', (message) => latest.current.onIceCandidate?.(message)),
+  ];
+}
+
+/**
+ * @param {() => Signaling} must
+ * @returns {SignalingCalls}
+ */
+function callsOn(must) {
+  return {
+    signalAvailable: (wishes) => must().available(wishes),
+    sendOffer: (sdp, extra) => must().offer(sdp, extra),
+    sendAnswer: (sdp, extra) => must().answer(sdp, extra),
+    sendIceCandidate: (candidate, extra) => must().ice(candidate, extra),
+    nextPartner: () => must().next(),
+    leave: () => must().leave(),
+    report: (reason, details) => must().report(reason, details === undefined ? {} : { details }),
+    reconnect: () => must().connect(),
+  };
+}
+
+/**
+ * @param {Signaling} signaling
+ * @param {SignalingError | null} error
+ * @returns {SignalingView}
+ */
+function viewOf(signaling, error) {
+  const { state, clientId, partnerId, roomId, initiator, iceServers } = signaling;
+  const isConnected = state === 'idle' || state === 'waiting' || state === 'matched';
+  return { state, isConnected, isWaiting: state === 'waiting', clientId, partnerId, roomId, initiator, iceServers, error };
+}
+
+/** @type {SignalingView} */
+const AT_REST = {
+  state: 'closed',
+  isConnected: false,
+  isWaiting: false,
+  clientId: null,
+  partnerId: null,
+  roomId: null,
+  initiator: null,
+  iceServers: [],
+  error: null,
+};

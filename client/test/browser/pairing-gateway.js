@@ -1,0 +1,126 @@
+/**
+ * The smallest gateway that a browser can use: it serves the page, the SDK and the tests' own pages, and pairs whoever is
+ * available with whoever waits. Not the real one's rules, only its protocol: enough to see two browsers talk.
+ */
+
+/** @import { TestContext } from 'node:test' */
+/** @import { WebSocket } from 'ws' */
+
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import { extname } from 'node:path';
+import { WebSocketServer } from 'ws';
+
+const CLIENT = new URL('../../', import.meta.url);
+
+/** @type {[RegExp, string][]} */
+const ROUTES = [
+  [/^\/$/, 'demo/index.html'],
+  [/^\/demo\/([\w-]+\.\w+)$/, 'demo/$1'],
+  [/^\/sdk\/([\w-]+\.js)$/, 'src/$1'],
+  [/^\/test\/([\w-]+\.\w+)$/, 'test/browser/$1'],
+];
+
+/** @type {Record<string, string>} */
+const TYPES = { '.html': 'text/html', '.css': 'text/css', '.js': 'text/javascript', '.svg': 'image/svg+xml' };
+
+/** @typedef {{ id: string, socket: WebSocket, partner: Member | null, room: string }} Member */
+
+/** @param {Pick<TestContext, 'after'>} t It ends with the test. */
+export async function pairingGateway(t) {
+  const server = createServer(async (request, response) => {
+    const path = new URL(request.url ?? '/', 'http://page').pathname;
+    const route = ROUTES.find(([pattern]) => pattern.test(path));
+    const body = route && (await readFile(new URL(path.replace(...route), CLIENT)).catch(() => null));
+    if (!route || !body) return void response.writeHead(404).end();
+    const type = TYPES[extname(path.replace(...route))] ?? 'application/octet-stream';
+    response.writeHead(200, {
+      'content-type': `${type}; charset=utf-8`,
+      'content-security-policy': "default-src 'self'; connect-src 'self' ws: wss:",
+    });
+    response.end(body);
+  });
+  const pairing = new Pairing(server);
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = /** @type {import('node:net').AddressInfo} */ (server.address());
+  t.after(() => {
+    pairing.sockets.close();
+    for (const socket of pairing.sockets.clients) socket.terminate();
+    server.close();
+    server.closeAllConnections();
+  });
+  return { origin: `http://127.0.0.1:${port}`, pairing };
+}
+
+class Pairing {
+  /** @type {Member[]} */
+  #queue = [];
+  #count = 0;
+  /** @type {Set<Member>} */
+  members = new Set();
+
+  /** @param {import('node:http').Server} server */
+  constructor(server) {
+    this.sockets = new WebSocketServer({ server, path: '/ws' });
+    this.sockets.on('connection', (socket) => this.#join(socket));
+  }
+
+  /** @param {WebSocket} socket */
+  #join(socket) {
+    /** @type {Member} */
+    const member = { id: `c${(this.#count += 1)}`, socket, partner: null, room: '' };
+    this.members.add(member);
+    say(member, { type: 'ready', clientId: member.id, iceServers: [] });
+    socket.on('message', (data) => this.#take(member, JSON.parse(String(data))));
+    socket.on('close', () => {
+      this.members.delete(member);
+      this.#part(member, 'disconnected');
+    });
+  }
+
+  /** @param {Member} member @param {any} message */
+  #take(member, message) {
+    const { type, roomId, ...rest } = message;
+    if (type === 'available') this.#seek(member);
+    else if (type === 'next' || type === 'leave') {
+      this.#part(member, type === 'next' ? 'next' : 'left');
+      if (type === 'next') this.#seek(member);
+    } else if (type === 'ping') say(member, { ...message, type: 'pong' });
+    else if (['offer', 'answer', 'ice'].includes(type) && member.partner && (roomId ?? member.room) === member.room) {
+      say(member.partner, { ...rest, type, from: member.id });
+    }
+  }
+
+  /** @param {Member} member */
+  #seek(member) {
+    const other = this.#queue.find((waiting) => waiting !== member);
+    if (!other) {
+      if (!this.#queue.includes(member)) this.#queue.push(member);
+      say(member, { type: 'waiting', pool: 'default', position: 1 });
+      return;
+    }
+    this.#queue = this.#queue.filter((waiting) => waiting !== other && waiting !== member);
+    const room = `room-${(this.#count += 1)}`;
+    for (const [one, two, initiator] of /** @type {const} */ ([[member, other, true], [other, member, false]])) {
+      one.partner = two;
+      one.room = room;
+      say(one, { type: 'matched', roomId: room, partnerId: two.id, initiator });
+    }
+  }
+
+  /** @param {Member} member @param {string} reason */
+  #part(member, reason) {
+    this.#queue = this.#queue.filter((waiting) => waiting !== member);
+    const { partner } = member;
+    member.partner = null;
+    if (!partner) return;
+    partner.partner = null;
+    say(partner, { type: 'partner-left', reason, requeued: true });
+    this.#seek(partner);
+  }
+}
+
+/** @param {Member} member @param {Record<string, unknown>} message */
+const say = (member, message) => member.socket.send(JSON.stringify(message));

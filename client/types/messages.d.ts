@@ -1,0 +1,270 @@
+/**
+ * What is said between a client and the gateway: every message of the base protocol as a type. Nothing runs here; what the
+ * messages mean to a client is `signaling.js`'s.
+ *
+ * Servers may add optional fields and new kinds of message. A client ignores what it doesn't know, so no type here is
+ * closed against extra fields at run time.
+ */
+export type Auth = {
+    userId?: string;
+    token?: string;
+};
+export type Wishes = {
+    /**
+     * Only people of the same pool meet. `"default"` unless given.
+     */
+    pool?: string;
+    /**
+     * Up to 10 short strings; who shares one is preferred.
+     */
+    tags?: string[];
+    /**
+     * Up to 16 `partnerId`s or verified `userId`s never to meet.
+     */
+    avoid?: string[];
+    /**
+     * Preferred, like a tag.
+     */
+    region?: string;
+    /**
+     * How long to insist on tags and region, within the operator's bounds.
+     */
+    patienceMs?: number;
+};
+export type Description = {
+    type: RTCSdpType;
+    sdp?: string;
+};
+export type Sdp = string | Description;
+export type Candidate = RTCIceCandidateInit | string | null;
+export type Extra = Record<string, unknown>;
+export type IceOutcome = 'connected' | 'disconnected' | 'failed';
+export type CallReport = {
+    ice: IceOutcome;
+    setupMs?: number;
+    candidateType?: string;
+};
+export type AuthMessage = {
+    type: 'auth';
+} & Auth;
+export type AvailableMessage = {
+    type: 'available';
+} & Wishes;
+export type SendOfferMessage = {
+    type: 'offer';
+    sdp: Sdp;
+    roomId?: string;
+};
+export type SendAnswerMessage = {
+    type: 'answer';
+    sdp: Sdp;
+    roomId?: string;
+};
+export type SendIceMessage = {
+    type: 'ice';
+    candidate: Candidate;
+    roomId?: string;
+};
+export type NextMessage = {
+    type: 'next';
+    roomId?: string;
+};
+export type LeaveMessage = {
+    type: 'leave';
+    roomId?: string;
+};
+export type PingMessage = {
+    type: 'ping';
+    id?: string | number;
+};
+export type StateMessage = {
+    type: 'state';
+} & CallReport;
+export type ReportMessage = {
+    type: 'report';
+    reason: string;
+    details?: string;
+    roomId?: string;
+};
+export type ClientMessage = AuthMessage | AvailableMessage | SendOfferMessage | SendAnswerMessage | SendIceMessage | NextMessage | LeaveMessage | PingMessage | StateMessage | ReportMessage;
+export type ReadyMessage = {
+    type: 'ready';
+    clientId: string;
+    iceServers?: RTCIceServer[];
+};
+export type AuthenticatedMessage = {
+    type: 'authenticated';
+    userId: string;
+    verified: boolean;
+};
+export type WaitingMessage = {
+    type: 'waiting';
+    pool: string;
+    position?: number;
+    estimateMs?: number;
+    widened?: boolean;
+};
+export type MatchedMessage = {
+    type: 'matched';
+    roomId: string;
+    partnerId: string;
+    /**
+     * Makes the offer, and is the impolite one in perfect negotiation.
+     */
+    initiator: boolean;
+    /**
+     * Fresh for this room, where TURN is configured.
+     */
+    iceServers?: RTCIceServer[];
+    /**
+     * What may be shown of the other.
+     */
+    partner?: {
+        userId?: string;
+        [claim: string]: unknown;
+    };
+    /**
+     * Those that both asked for.
+     */
+    tags?: string[];
+};
+export type OfferMessage = {
+    type: 'offer';
+    from: string;
+    sdp: Sdp;
+    [extra: string]: unknown;
+};
+export type AnswerMessage = {
+    type: 'answer';
+    from: string;
+    sdp: Sdp;
+    [extra: string]: unknown;
+};
+export type IceMessage = {
+    type: 'ice';
+    from: string;
+    candidate: Candidate;
+    [extra: string]: unknown;
+};
+export type PartnerLeftReason = 'left' | 'next' | 'disconnected' | 'closed' | 'connection-lost';
+export type PartnerLeftMessage = {
+    type: 'partner-left';
+    reason: PartnerLeftReason;
+    requeued: boolean;
+    local?: boolean;
+};
+export type PongMessage = {
+    type: 'pong';
+    id?: string | number;
+};
+export type TokenExpiringMessage = {
+    type: 'token-expiring';
+    inMs: number;
+};
+export type GoingAwayMessage = {
+    type: 'going-away';
+    reconnectInMs: number;
+};
+export type ServerErrorCode = 'invalid-message' | 'unknown-type' | 'stale-room' | 'not-in-room' | 'already-matched' | 'unauthorized' | 'rate-limited' | 'resume-failed' | 'unavailable' | 'internal';
+export type LocalErrorCode = 'auth-failed' | 'bad-server-message';
+export type ErrorMessage = {
+    type: 'error';
+    code: ServerErrorCode | LocalErrorCode;
+    message: string;
+    /**
+     * With `rate-limited` and `unavailable`.
+     */
+    retryAfterMs?: number;
+    /**
+     * With `internal`: what to quote to the operator.
+     */
+    id?: string;
+    local?: boolean;
+};
+export type ServerMessage = ReadyMessage | AuthenticatedMessage | WaitingMessage | MatchedMessage | OfferMessage | AnswerMessage | IceMessage | PartnerLeftMessage | ErrorMessage | PongMessage | TokenExpiringMessage | GoingAwayMessage;
+export type ServerMessageOf<K extends ServerMessage['type']> = Extract<ServerMessage, {
+    type: K;
+}>;
+/** @typedef {{ userId?: string, token?: string }} Auth What proves or claims who this is; see `auth`. */
+/**
+ * What one asks of a partner.
+ * @typedef {object} Wishes
+ * @property {string} [pool] Only people of the same pool meet. `"default"` unless given.
+ * @property {string[]} [tags] Up to 10 short strings; who shares one is preferred.
+ * @property {string[]} [avoid] Up to 16 `partnerId`s or verified `userId`s never to meet.
+ * @property {string} [region] Preferred, like a tag.
+ * @property {number} [patienceMs] How long to insist on tags and region, within the operator's bounds.
+ */
+/** @typedef {{ type: RTCSdpType, sdp?: string }} Description An `RTCSessionDescription`, or what its `toJSON` gives. */
+/** @typedef {string | Description} Sdp */
+/** @typedef {RTCIceCandidateInit | string | null} Candidate An empty `candidate` string, an empty string and `null` mark the end. */
+/** @typedef {Record<string, unknown>} Extra Fields of the application's own, carried to the partner untouched. */
+/** @typedef {'connected' | 'disconnected' | 'failed'} IceOutcome */
+/** @typedef {{ ice: IceOutcome, setupMs?: number, candidateType?: string }} CallReport */
+/** @typedef {{ type: 'auth' } & Auth} AuthMessage */
+/** @typedef {{ type: 'available' } & Wishes} AvailableMessage */
+/** @typedef {{ type: 'offer', sdp: Sdp, roomId?: string }} SendOfferMessage */
+/** @typedef {{ type: 'answer', sdp: Sdp, roomId?: string }} SendAnswerMessage */
+/** @typedef {{ type: 'ice', candidate: Candidate, roomId?: string }} SendIceMessage */
+/** @typedef {{ type: 'next', roomId?: string }} NextMessage */
+/** @typedef {{ type: 'leave', roomId?: string }} LeaveMessage */
+/** @typedef {{ type: 'ping', id?: string | number }} PingMessage */
+/** @typedef {{ type: 'state' } & CallReport} StateMessage */
+/** @typedef {{ type: 'report', reason: string, details?: string, roomId?: string }} ReportMessage */
+/**
+ * @typedef {AuthMessage | AvailableMessage | SendOfferMessage | SendAnswerMessage | SendIceMessage | NextMessage
+ *   | LeaveMessage | PingMessage | StateMessage | ReportMessage} ClientMessage
+ */
+/** @typedef {{ type: 'ready', clientId: string, iceServers?: RTCIceServer[] }} ReadyMessage */
+/** @typedef {{ type: 'authenticated', userId: string, verified: boolean }} AuthenticatedMessage */
+/** @typedef {{ type: 'waiting', pool: string, position?: number, estimateMs?: number, widened?: boolean }} WaitingMessage */
+/**
+ * @typedef {object} MatchedMessage
+ * @property {'matched'} type
+ * @property {string} roomId
+ * @property {string} partnerId
+ * @property {boolean} initiator Makes the offer, and is the impolite one in perfect negotiation.
+ * @property {RTCIceServer[]} [iceServers] Fresh for this room, where TURN is configured.
+ * @property {{ userId?: string, [claim: string]: unknown }} [partner] What may be shown of the other.
+ * @property {string[]} [tags] Those that both asked for.
+ */
+/** @typedef {{ type: 'offer', from: string, sdp: Sdp, [extra: string]: unknown }} OfferMessage */
+/** @typedef {{ type: 'answer', from: string, sdp: Sdp, [extra: string]: unknown }} AnswerMessage */
+/** @typedef {{ type: 'ice', from: string, candidate: Candidate, [extra: string]: unknown }} IceMessage */
+/**
+ * `connection-lost` never comes from a server: the client makes that message itself, with `local: true`, when its own
+ * connection breaks and takes the room with it.
+ * @typedef {'left' | 'next' | 'disconnected' | 'closed' | 'connection-lost'} PartnerLeftReason
+ */
+/** @typedef {{ type: 'partner-left', reason: PartnerLeftReason, requeued: boolean, local?: boolean }} PartnerLeftMessage */
+/** @typedef {{ type: 'pong', id?: string | number }} PongMessage */
+/** @typedef {{ type: 'token-expiring', inMs: number }} TokenExpiringMessage */
+/** @typedef {{ type: 'going-away', reconnectInMs: number }} GoingAwayMessage */
+/**
+ * @typedef {'invalid-message' | 'unknown-type' | 'stale-room' | 'not-in-room' | 'already-matched' | 'unauthorized'
+ *   | 'rate-limited' | 'resume-failed' | 'unavailable' | 'internal'} ServerErrorCode
+ */
+/**
+ * Those that the client makes itself, with `local: true`: `auth-failed` when the application's own `auth` function failed,
+ * `bad-server-message` when what came isn't a message at all.
+ * @typedef {'auth-failed' | 'bad-server-message'} LocalErrorCode
+ */
+/**
+ * @typedef {object} ErrorMessage
+ * @property {'error'} type
+ * @property {ServerErrorCode | LocalErrorCode} code
+ * @property {string} message
+ * @property {number} [retryAfterMs] With `rate-limited` and `unavailable`.
+ * @property {string} [id] With `internal`: what to quote to the operator.
+ * @property {boolean} [local]
+ */
+/**
+ * @typedef {ReadyMessage | AuthenticatedMessage | WaitingMessage | MatchedMessage | OfferMessage | AnswerMessage | IceMessage
+ *   | PartnerLeftMessage | ErrorMessage | PongMessage | TokenExpiringMessage | GoingAwayMessage} ServerMessage
+ */
+/**
+ * The message of one kind.
+ * @template {ServerMessage['type']} K
+ * @typedef {Extract<ServerMessage, { type: K }>} ServerMessageOf
+ */
+export {};

@@ -1,0 +1,88 @@
+/**
+ * What this client is to the server: its id, its wish, its room. Decides what each call says to the server, what each
+ * server message changes, and which messages are too late to be told. Pure: no socket, no clock; `signaling.js` sends and
+ * tells.
+ *
+ * Messages cross on the way: a match may be coming while the application leaves. What was sent before the server
+ * knew of the latest wish is recognized here and never reaches the application.
+ */
+import type { AvailableMessage, ClientMessage, ErrorMessage, LeaveMessage, MatchedMessage, NextMessage, PartnerLeftReason, ServerMessage, Wishes } from './messages.js';
+export type WishMessage = AvailableMessage | NextMessage | LeaveMessage;
+export type RoomEndReason = PartnerLeftReason | 'reported' | 'replaced';
+export type RoomEnded = {
+    roomId: string;
+    reason: RoomEndReason;
+};
+export type Taken = {
+    /**
+     * Whether the application should hear of the message.
+     */
+    tell: boolean;
+    /**
+     * What has to be said to the server.
+     */
+    reply?: WishMessage;
+};
+/** @import { AvailableMessage, ClientMessage, ErrorMessage, LeaveMessage, MatchedMessage, NextMessage, PartnerLeftReason, ServerMessage, Wishes } from './messages.js' */
+/** @typedef {AvailableMessage | NextMessage | LeaveMessage} WishMessage */
+/**
+ * Why a room is over, whoever ended it: the partner (as `partner-left` says), the application (`next`, `left`, `reported`,
+ * `closed`), the network, or the server, which has gone on without it (`replaced`).
+ * @typedef {PartnerLeftReason | 'reported' | 'replaced'} RoomEndReason
+ */
+/** @typedef {{ roomId: string, reason: RoomEndReason }} RoomEnded */
+/**
+ * @typedef {object} Taken
+ * @property {boolean} tell Whether the application should hear of the message.
+ * @property {WishMessage} [reply] What has to be said to the server.
+ */
+export declare class Session {
+    #private;
+    /** @type {string | null} */
+    clientId: string | null;
+    /** @returns {MatchedMessage | null} */
+    get room(): MatchedMessage | null;
+    /** The room, or the one before: what a report is about. */
+    get lastRoomId(): string | undefined;
+    get iceServers(): RTCIceServer[];
+    /** Whether a partner is wanted, be there one already or not. */
+    get seeking(): boolean;
+    get unanswered(): WishMessage | null;
+    /** @returns {RoomEnded | undefined} Each room that ended since the last call, once. */
+    pollEnded(): RoomEnded | undefined;
+    /**
+     * @param {Wishes} wishes
+     * @returns {AvailableMessage}
+     */
+    available(wishes: Wishes): AvailableMessage;
+    /** @returns {WishMessage} */
+    next(): WishMessage;
+    /** @returns {LeaveMessage} */
+    leave(): LeaveMessage;
+    /** Like `leave`, for a room whose partner was reported. Without a room, the queue is not left. */
+    reported(): void;
+    /**
+     * The connection is ready, and the server knows nothing of us.
+     * @returns {ClientMessage | null} The wish to say again.
+     */
+    begin(): ClientMessage | null;
+    /**
+     * The connection broke, and the session with it.
+     * @param {boolean} keepWish Whether a wish that was already answered is to be said again.
+     */
+    lost(keepWish: boolean): void;
+    /** No connection will follow. */
+    closed(): void;
+    /**
+     * @param {ServerMessage} message
+     * @returns {Taken}
+     */
+    take(message: ServerMessage): Taken;
+    /** @param {RoomEndReason} reason */
+    endRoom(reason: RoomEndReason): void;
+}
+/**
+ * Whether a refusal means that the latest wish may not have been taken and is worth saying again.
+ * @param {ErrorMessage} error
+ */
+export declare const maySayAgain: (error: ErrorMessage) => boolean;

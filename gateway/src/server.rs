@@ -1,0 +1,181 @@
+//! The gateway as a server: workers with sockets on one side and links on the other, driving the session machines.
+//!
+//! A worker is a thread with a single-threaded runtime, a listener of its own and its own links. Sessions never move between
+//! workers, so all of a worker's state is its own and nothing in it is locked. This module starts and ends the workers; it
+//! leaves signals, configuration and the choice of addresses to the process.
+
+use std::io;
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use duet_proto::ids::BootId;
+use tokio::sync::{mpsc, watch};
+
+use crate::origins::AllowedOrigins;
+use crate::session::SessionConfig;
+
+mod accept;
+mod admission;
+mod assets;
+mod clock;
+mod connection;
+mod links;
+mod listen;
+mod matchmakers;
+mod readiness;
+mod routes;
+mod socket;
+mod worker;
+
+pub use listen::bind;
+pub use matchmakers::{Matchmakers, MemoryDialer};
+use readiness::Readiness;
+
+/// How a gateway is to behave. The defaults are those of the executable.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// What matchmakers know this gateway by: up to 128 characters, the same across restarts.
+    pub name: String,
+    /// Which web pages may connect.
+    pub allowed_origins: AllowedOrigins,
+    /// What sessions are bound by.
+    pub session: SessionConfig,
+    /// What sockets are bound by.
+    pub socket: SocketSettings,
+    /// How long the matchmaker may be away before upgrades are refused.
+    pub matchmaker_grace: Duration,
+    /// Over how long a drain spreads its closes at most.
+    pub drain_spread: Duration,
+}
+
+/// What a socket is bound by.
+#[derive(Clone, Copy, Debug)]
+pub struct SocketSettings {
+    /// How long the head of a request may take, and how long a kept-alive connection may be idle.
+    pub header_timeout: Duration,
+    /// Bytes of one message from a client, fragments together.
+    pub max_message_bytes: usize,
+    /// Bytes that may wait for a client that reads too slowly.
+    pub max_outbound_bytes: usize,
+    /// How long a client may take nothing of what waits for it.
+    pub write_timeout: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            name: "gateway".to_owned(),
+            allowed_origins: AllowedOrigins::default(),
+            session: SessionConfig::default(),
+            socket: SocketSettings::default(),
+            matchmaker_grace: Duration::from_secs(10),
+            drain_spread: Duration::from_secs(10),
+        }
+    }
+}
+
+impl Default for SocketSettings {
+    fn default() -> Self {
+        SocketSettings {
+            header_timeout: Duration::from_secs(5),
+            max_message_bytes: 64 * 1024,
+            max_outbound_bytes: 256 * 1024,
+            write_timeout: Duration::from_secs(5),
+        }
+    }
+}
+
+/// A running gateway.
+#[derive(Debug)]
+pub struct Gateway {
+    stage: watch::Sender<Stage>,
+    ended: mpsc::Receiver<Ended>,
+    workers: Vec<JoinHandle<()>>,
+    running: usize,
+}
+
+/// Why a worker ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// It was told to.
+    Drained,
+    /// It can't do its work with these settings; the text says why.
+    Misconfigured(String),
+}
+
+/// How far a gateway has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Stage {
+    Serving,
+    /// No new sockets; those there are told to go, each at its time.
+    Draining,
+    /// Whatever is left is dropped.
+    Stopped,
+}
+
+/// What the workers of one gateway share. Nothing in it changes, save readiness.
+struct Shared {
+    settings: Settings,
+    session: Arc<SessionConfig>,
+    matchmakers: Matchmakers,
+    boot: BootId,
+    readiness: Readiness,
+}
+
+impl Gateway {
+    /// Starts one worker for each of the listeners, which [`bind`] made.
+    ///
+    /// Fails when a thread or its runtime can't be made.
+    pub fn start(settings: Settings, listeners: Vec<TcpListener>, matchmakers: Matchmakers) -> io::Result<Self> {
+        let (stage, stages) = watch::channel(Stage::Serving);
+        let (ended, endings) = mpsc::channel(listeners.len().max(1));
+        let shared = Arc::new(Shared {
+            session: Arc::new(settings.session.clone()),
+            readiness: Readiness::new(listeners.len()),
+            boot: BootId::from_random(rand::random()),
+            settings,
+            matchmakers,
+        });
+        let mut workers = Vec::with_capacity(listeners.len());
+        for (index, listener) in listeners.into_iter().enumerate() {
+            let (shared, stages, ended) = (shared.clone(), stages.clone(), ended.clone());
+            let thread = thread::Builder::new().name(format!("worker-{index}"));
+            workers.push(thread.spawn(move || {
+                let end = worker::run(index, listener, shared, stages);
+                // The receiver is gone only when the process is going, too.
+                let _ = ended.blocking_send(end);
+            })?);
+        }
+        Ok(Gateway { stage, ended: endings, running: workers.len(), workers })
+    }
+
+    /// Stops taking sockets and tells clients to go, then waits until the last is gone.
+    ///
+    /// The caller bounds the wait, and then calls [`stop`](Self::stop).
+    pub async fn drain(&mut self) {
+        self.stage.send_if_modified(|stage| std::mem::replace(stage, Stage::Draining) == Stage::Serving);
+        while self.ended().await.is_some() {}
+    }
+
+    /// Waits for a worker to end by itself, which it does only when it can't do its work. `None`: all have ended.
+    pub async fn ended(&mut self) -> Option<Ended> {
+        if self.running == 0 {
+            return None;
+        }
+        let end = self.ended.recv().await;
+        self.running -= 1;
+        end
+    }
+
+    /// Ends at once; what is left is dropped.
+    pub fn stop(self) {
+        self.stage.send_replace(Stage::Stopped);
+        for worker in self.workers {
+            if worker.join().is_err() {
+                tracing::error!("a worker panicked");
+            }
+        }
+    }
+}

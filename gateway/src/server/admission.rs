@@ -1,0 +1,97 @@
+//! Whether a request may become a WebSocket, and what it is answered if not.
+
+use axum::Json;
+use axum::response::{IntoResponse, Response};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use http::header::{self, HeaderName};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
+
+use super::Shared;
+
+/// A refused upgrade. Its body is `{"code","message"}`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Refusal {
+    pub(super) status: StatusCode,
+    pub(super) code: &'static str,
+    pub(super) message: &'static str,
+    extra: Option<(HeaderName, &'static str)>,
+}
+
+impl Refusal {
+    pub(super) fn new(status: StatusCode, code: &'static str, message: &'static str) -> Self {
+        Refusal { status, code, message, extra: None }
+    }
+
+    fn with(self, name: HeaderName, value: &'static str) -> Self {
+        Refusal { extra: Some((name, value)), ..self }
+    }
+
+    /// There are more upgrades under way than this worker takes.
+    pub(super) fn busy() -> Self {
+        unavailable("overloaded", "too many connections begin at once")
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let body = Json(serde_json::json!({ "code": self.code, "message": self.message }));
+        let mut response = (self.status, body).into_response();
+        if let Some((name, value)) = self.extra {
+            response.headers_mut().insert(name, HeaderValue::from_static(value));
+        }
+        response
+    }
+}
+
+/// What would be refused whatever the handshake: for `/ws/check`, and first for `/ws`.
+pub(super) fn check_client(shared: &Shared, worker: usize, headers: &HeaderMap) -> Result<(), Refusal> {
+    if shared.readiness.is_draining() {
+        return Err(unavailable("draining", "this gateway is going away; connect again"));
+    }
+    let origins = headers.get_all(header::ORIGIN).iter().map(HeaderValue::as_bytes);
+    if !shared.settings.allowed_origins.allow(origins) {
+        return Err(Refusal::new(StatusCode::FORBIDDEN, "origin-refused", "pages of this origin may not connect"));
+    }
+    if shared.readiness.away(worker) >= shared.settings.matchmaker_grace {
+        return Err(unavailable("unavailable", "the matchmaker can't be reached"));
+    }
+    Ok(())
+}
+
+/// The handshake of RFC 6455 section 4.2.1; the key to answer.
+pub(super) fn check_handshake<'a>(method: &Method, headers: &'a HeaderMap) -> Result<&'a HeaderValue, Refusal> {
+    if method != Method::GET {
+        let refusal = Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "a WebSocket begins with GET");
+        return Err(refusal.with(header::ALLOW, "GET"));
+    }
+    if !has_token(headers, &header::CONNECTION, "upgrade") || !has_token(headers, &header::UPGRADE, "websocket") {
+        let refusal = Refusal::new(StatusCode::UPGRADE_REQUIRED, "upgrade-required", "connect with a WebSocket");
+        return Err(refusal.with(header::UPGRADE, "websocket"));
+    }
+    if !has_token(headers, &header::SEC_WEBSOCKET_VERSION, "13") {
+        let refusal =
+            Refusal::new(StatusCode::UPGRADE_REQUIRED, "upgrade-required", "only WebSocket version 13 is spoken");
+        return Err(refusal.with(header::SEC_WEBSOCKET_VERSION, "13"));
+    }
+    let mut keys = headers.get_all(header::SEC_WEBSOCKET_KEY).iter();
+    match (keys.next(), keys.next()) {
+        (Some(key), None) if BASE64_STANDARD.decode(key).is_ok_and(|nonce| nonce.len() == 16) => Ok(key),
+        _ => {
+            let message = "one Sec-WebSocket-Key of 16 bytes in base64 is needed";
+            Err(Refusal::new(StatusCode::BAD_REQUEST, "bad-handshake", message))
+        }
+    }
+}
+
+/// Whether one of the headers of that name lists the token, in any case: lists may be split over several headers.
+fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
+    let lists = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
+    lists.flat_map(|list| list.split(',')).any(|element| element.trim().eq_ignore_ascii_case(token))
+}
+
+fn unavailable(code: &'static str, message: &'static str) -> Refusal {
+    Refusal::new(StatusCode::SERVICE_UNAVAILABLE, code, message).with(header::RETRY_AFTER, RETRY_AFTER_SECONDS)
+}
+
+const RETRY_AFTER_SECONDS: &str = "1";

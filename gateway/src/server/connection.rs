@@ -1,0 +1,119 @@
+//! One client's connection as its worker holds it: the session machine, and what waits to be sent.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::task::Waker;
+
+use bytes::Bytes;
+use duet_proto::close::CloseCode;
+use duet_proto::ids::SessionNumber;
+
+use crate::session::Session;
+
+/// Shared by the socket's task and the links' tasks of the same worker; borrowed only between two awaits.
+pub(super) struct Connection {
+    pub(super) number: SessionNumber,
+    /// Which of the worker's links the session is on.
+    pub(super) link: usize,
+    pub(super) session: RefCell<Session>,
+    pub(super) outbox: RefCell<Outbox>,
+    /// The socket task's, while it waits.
+    waker: Cell<Option<Waker>>,
+}
+
+impl Connection {
+    pub(super) fn new(number: SessionNumber, link: usize, session: Session, max_outbound_bytes: usize) -> Self {
+        Connection {
+            number,
+            link,
+            session: RefCell::new(session),
+            outbox: RefCell::new(Outbox::new(max_outbound_bytes)),
+            waker: Cell::new(None),
+        }
+    }
+
+    /// The socket's task waits for something to send.
+    pub(super) fn wait(&self, waker: &Waker) {
+        self.waker.set(Some(waker.clone()));
+    }
+
+    /// There is something to send.
+    pub(super) fn wake(&self) {
+        self.waker.take().into_iter().for_each(Waker::wake);
+    }
+}
+
+/// What waits to be sent to a client, in order.
+pub(super) struct Outbox {
+    items: VecDeque<Outgoing>,
+    bytes: usize,
+    max_bytes: usize,
+    ended: Option<SocketEnd>,
+}
+
+/// One thing to send.
+#[derive(Debug)]
+pub(super) enum Outgoing {
+    Text(Bytes),
+    Ping,
+}
+
+/// How a connection ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum SocketEnd {
+    /// By a close frame with this code.
+    Close(CloseCode),
+    /// The client closed; its close frame is answered.
+    Answer,
+    /// Without a word: nobody is there.
+    Abort,
+}
+
+impl Outbox {
+    fn new(max_bytes: usize) -> Self {
+        Outbox { items: VecDeque::new(), bytes: 0, max_bytes, ended: None }
+    }
+
+    /// Queues something, unless the client is too slow: then what waits is dropped and the connection closed.
+    pub(super) fn push(&mut self, item: Outgoing) {
+        if self.ended.is_some() {
+            return;
+        }
+        let weight = item.weight();
+        if !self.items.is_empty() && self.bytes + weight > self.max_bytes {
+            self.items = VecDeque::new();
+            return self.end(SocketEnd::Close(CloseCode::TryAgainLater));
+        }
+        self.bytes += weight;
+        self.items.push_back(item);
+    }
+
+    /// Ends the connection once what waits is sent. The first end counts.
+    pub(super) fn end(&mut self, end: SocketEnd) {
+        self.ended.get_or_insert(end);
+    }
+
+    pub(super) fn pop(&mut self) -> Option<Outgoing> {
+        let item = self.items.pop_front();
+        match &item {
+            Some(item) => self.bytes -= item.weight(),
+            // Most connections are idle most of the time; they keep no buffer.
+            None => self.items = VecDeque::new(),
+        }
+        item
+    }
+
+    pub(super) fn ended(&self) -> Option<SocketEnd> {
+        self.ended
+    }
+}
+
+impl Outgoing {
+    /// A frame's overhead included, so that many small messages are bounded too.
+    fn weight(&self) -> usize {
+        match self {
+            Outgoing::Text(text) => text.len() + 64,
+            Outgoing::Ping => 64,
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! How to reach a matchmaker: in this process, or by gRPC.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use duet_proto::bounds::LINK_MESSAGE_BYTES;
+use duet_proto::frame::{DownFrame, UpFrame};
+use duet_proto::link::{GatewayEnd, GatewayHello, MatchmakerHello, QUEUE_LIMITS};
+use duet_proto::queue::{self, Receiver, Sender};
+use duet_proto::v1;
+use duet_proto::v1::signaling_client::SignalingClient;
+use futures_util::{StreamExt, stream};
+use tonic::transport::Endpoint;
+use tonic::{Status, Streaming};
+
+/// Makes a link to a matchmaker in the same process.
+#[derive(Clone)]
+pub struct MemoryDialer(Arc<dyn Fn(GatewayHello) -> GatewayEnd + Send + Sync>);
+
+impl MemoryDialer {
+    /// `dial` is called inside a worker's runtime, once for each link.
+    pub fn new(dial: impl Fn(GatewayHello) -> GatewayEnd + Send + Sync + 'static) -> Self {
+        MemoryDialer(Arc::new(dial))
+    }
+}
+
+impl fmt::Debug for MemoryDialer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("MemoryDialer")
+    }
+}
+
+/// Where matchmakers are.
+#[derive(Clone, Debug)]
+pub enum Matchmakers {
+    /// In this process.
+    Memory(MemoryDialer),
+    /// There. More than one must share an engine.
+    Grpc(Vec<Endpoint>),
+}
+
+impl Matchmakers {
+    pub(super) fn count(&self) -> usize {
+        match self {
+            Matchmakers::Memory(_) => 1,
+            Matchmakers::Grpc(endpoints) => endpoints.len(),
+        }
+    }
+
+    /// Links to one of them. Fails with words for the log.
+    pub(super) async fn dial(&self, index: usize, hello: GatewayHello) -> Result<Dialed, String> {
+        match self {
+            Matchmakers::Memory(MemoryDialer(dial)) => {
+                let GatewayEnd { hello, up, down } = dial(hello);
+                Ok(Dialed { hello, up, down: Down::Memory(down) })
+            }
+            Matchmakers::Grpc(endpoints) => {
+                let dialed = tokio::time::timeout(HELLO_TIMEOUT, dial_grpc(&endpoints[index], &hello));
+                dialed.await.map_err(|_| "it did not answer in time".to_owned())?
+            }
+        }
+    }
+}
+
+/// A link that has just been made.
+pub(super) struct Dialed {
+    pub(super) hello: MatchmakerHello,
+    pub(super) up: Sender<UpFrame>,
+    pub(super) down: Down,
+}
+
+/// Batches from a matchmaker.
+pub(super) enum Down {
+    Memory(Receiver<DownFrame>),
+    Grpc(Box<Streaming<v1::LinkDown>>),
+}
+
+impl Down {
+    /// The next batch, or why there is none.
+    pub(super) async fn next(&mut self) -> Result<Vec<DownFrame>, String> {
+        match self {
+            Down::Memory(receiver) => receiver.next().await.ok_or_else(|| "it ended the link".to_owned()),
+            Down::Grpc(stream) => {
+                let batch = stream.message().await.map_err(|status| describe(&status))?;
+                let frames = batch.ok_or("it ended the link")?.frames.into_iter();
+                frames
+                    .filter_map(|frame| DownFrame::from_wire(frame).transpose())
+                    .collect::<Result<_, _>>()
+                    .map_err(|error| format!("it sent a frame that breaks the protocol: {error}"))
+            }
+        }
+    }
+}
+
+async fn dial_grpc(endpoint: &Endpoint, hello: &GatewayHello) -> Result<Dialed, String> {
+    let channel = endpoint
+        .clone()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .tcp_nodelay(true)
+        .http2_keep_alive_interval(KEEPALIVE_INTERVAL)
+        .keep_alive_timeout(KEEPALIVE_TIMEOUT)
+        .keep_alive_while_idle(true)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .connect()
+        .await
+        .map_err(|error| sources(&error))?;
+    let (up, batches) = queue::bounded::<UpFrame>(QUEUE_LIMITS);
+    let first = v1::LinkUp { hello: Some(hello.into()), frames: Vec::new() };
+    let later = batches.map(|frames| v1::LinkUp { hello: None, frames: frames.into_iter().map(Into::into).collect() });
+    let mut client = SignalingClient::new(channel).max_decoding_message_size(LINK_MESSAGE_BYTES);
+    let link = client.link(stream::iter([first]).chain(later)).await;
+    let mut down = link.map_err(|status| describe(&status))?.into_inner();
+    let first = down.message().await.map_err(|status| describe(&status))?;
+    let hello = first.and_then(|message| message.hello).ok_or("it sent no hello")?;
+    let hello = MatchmakerHello::try_from(hello).map_err(|error| error.0)?;
+    Ok(Dialed { hello, up, down: Down::Grpc(Box::new(down)) })
+}
+
+fn describe(status: &Status) -> String {
+    format!("{:?}: {}", status.code(), status.message())
+}
+
+/// An error with its causes: tonic's own text is only "transport error".
+fn sources(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// From the first packet to the matchmaker's hello.
+const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
+/// tonic's keepalive is off by default, and a frozen matchmaker would never be noticed.
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
+const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(5);
+const STREAM_WINDOW: u32 = 256 * 1024;
+const CONNECTION_WINDOW: u32 = 1024 * 1024;

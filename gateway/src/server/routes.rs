@@ -1,0 +1,78 @@
+//! What is served over HTTP: the upgrade, the health of the process, the demo page and the SDK.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{any, get};
+use axum::{Json, Router};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use hyper::upgrade::OnUpgrade;
+use tokio::sync::mpsc;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+
+use super::admission::{self, Refusal};
+use super::{Shared, assets};
+
+/// The routes of one worker. Sockets that upgrade are handed to `upgrades`.
+pub(super) fn router(worker: usize, shared: Arc<Shared>, upgrades: mpsc::Sender<OnUpgrade>) -> Router {
+    Router::new()
+        .route("/ws", any(upgrade))
+        .route("/ws/check", get(check))
+        .route("/healthz", get(healthz))
+        .route("/readyz", get(readyz))
+        .merge(assets::router())
+        .fallback(not_found)
+        .with_state(WorkerRoutes { worker, shared, upgrades })
+}
+
+#[derive(Clone)]
+struct WorkerRoutes {
+    worker: usize,
+    shared: Arc<Shared>,
+    upgrades: mpsc::Sender<OnUpgrade>,
+}
+
+async fn upgrade(State(routes): State<WorkerRoutes>, mut request: Request) -> Result<Response, Refusal> {
+    let on_upgrade = request.extensions_mut().remove::<OnUpgrade>();
+    let key = admission::check_handshake(request.method(), request.headers())?;
+    admission::check_client(&routes.shared, routes.worker, request.headers())?;
+    let place = routes.upgrades.try_reserve().map_err(|_| Refusal::busy())?;
+    place.send(on_upgrade.ok_or_else(Refusal::busy)?);
+
+    let accept = HeaderValue::from_str(&derive_accept_key(key.as_bytes())).expect("base64 fits in a header");
+    let headers = [
+        (header::CONNECTION, HeaderValue::from_static("upgrade")),
+        (header::UPGRADE, HeaderValue::from_static("websocket")),
+        (header::SEC_WEBSOCKET_ACCEPT, accept),
+    ];
+    Ok((StatusCode::SWITCHING_PROTOCOLS, headers).into_response())
+}
+
+/// Says what `/ws` would, where a browser can see it.
+async fn check(State(routes): State<WorkerRoutes>, headers: HeaderMap) -> Response {
+    let mut response = match admission::check_client(&routes.shared, routes.worker, &headers) {
+        Ok(()) => Json(serde_json::json!({ "code": "ok", "message": "a WebSocket would be accepted" })).into_response(),
+        Err(refusal) => refusal.into_response(),
+    };
+    response.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+async fn healthz() -> impl IntoResponse {
+    Json(serde_json::json!({ "status": "alive" }))
+}
+
+async fn readyz(State(routes): State<WorkerRoutes>) -> impl IntoResponse {
+    match routes.shared.readiness.problem() {
+        None => (StatusCode::OK, Json(serde_json::json!({ "status": "ready" }))),
+        Some(why) => {
+            (StatusCode::SERVICE_UNAVAILABLE, Json(serde_json::json!({ "status": "not ready", "reason": why })))
+        }
+    }
+}
+
+async fn not_found() -> Refusal {
+    Refusal::new(StatusCode::NOT_FOUND, "not-found", "there is nothing here; the WebSocket is at /ws")
+}

@@ -1,0 +1,231 @@
+//! One worker: its connections by number, its links, and the passing of what the machines put out to where it goes.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::net::TcpListener;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use duet_proto::frame::{DownFrame, UpFrame};
+use duet_proto::ids::{ClientId, SessionNumber};
+use duet_proto::queue::{Refused, Sender};
+use duet_proto::time::Time;
+use tokio::runtime::Builder;
+use tokio::sync::{Notify, mpsc, watch};
+use tokio::task::{LocalSet, spawn_local};
+
+use super::clock::Clock;
+use super::connection::{Connection, Outgoing, SocketEnd};
+use super::{Ended, Shared, Stage, accept, links, routes, socket};
+use crate::session::{Output, Session};
+
+/// Runs a worker on this thread until it has drained or is stopped.
+pub(super) fn run(index: usize, listener: TcpListener, shared: Arc<Shared>, stages: watch::Receiver<Stage>) -> Ended {
+    let runtime = match Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return Ended::Misconfigured(format!("a worker's runtime can't be made: {error}")),
+    };
+    LocalSet::new().block_on(&runtime, serve(index, listener, shared, stages))
+}
+
+async fn serve(index: usize, listener: TcpListener, shared: Arc<Shared>, mut stages: watch::Receiver<Stage>) -> Ended {
+    let listener = match tokio::net::TcpListener::from_std(listener) {
+        Ok(listener) => listener,
+        Err(error) => return Ended::Misconfigured(format!("a listener can't be used: {error}")),
+    };
+    let (misconfigured, mut misconfiguration) = mpsc::channel(1);
+    let (upgraded, upgrades) = mpsc::channel(PENDING_UPGRADES);
+    let worker = Rc::new(Worker::new(index, shared.clone()));
+    for link in 0..shared.matchmakers.count() {
+        spawn_local(links::keep(link, worker.clone(), misconfigured.clone()));
+    }
+    spawn_local(accept::serve(listener, routes::router(index, shared.clone(), upgraded), shared.settings.socket));
+    spawn_local(socket::take_upgrades(upgrades, worker.clone()));
+
+    let draining = async {
+        // An error means that the gateway was dropped, which stops it as well.
+        if stages.wait_for(|stage| *stage >= Stage::Draining).await.is_err() {
+            return;
+        }
+        shared.readiness.drain();
+        tokio::select! {
+            () = worker.drain(shared.settings.drain_spread) => {}
+            _ = stages.wait_for(|stage| *stage == Stage::Stopped) => {}
+        }
+    };
+    tokio::select! {
+        () = draining => Ended::Drained,
+        Some(why) = misconfiguration.recv() => Ended::Misconfigured(why),
+    }
+}
+
+/// Upgrades answered with 101 whose sockets hyper has not handed over yet.
+const PENDING_UPGRADES: usize = 1024;
+
+/// A worker's state. Everything in it is borrowed only between two awaits.
+pub(super) struct Worker {
+    pub(super) index: usize,
+    pub(super) shared: Arc<Shared>,
+    pub(super) clock: Clock,
+    connections: RefCell<HashMap<SessionNumber, Rc<Connection>>>,
+    links: Vec<LinkSlot>,
+    opened: Cell<u64>,
+    /// Tells the drain that a connection ended.
+    closed: Notify,
+}
+
+/// One of the worker's links.
+struct LinkSlot {
+    state: RefCell<LinkState>,
+    /// Tells the link's task that its queue overflowed.
+    overflowed: Notify,
+}
+
+enum LinkState {
+    Up(Sender<UpFrame>),
+    DownSince(Time),
+}
+
+impl Worker {
+    fn new(index: usize, shared: Arc<Shared>) -> Self {
+        let clock = Clock::start();
+        let slot = |_| LinkSlot { state: RefCell::new(LinkState::DownSince(clock.now())), overflowed: Notify::new() };
+        Worker {
+            index,
+            clock,
+            connections: RefCell::new(HashMap::new()),
+            links: (0..shared.matchmakers.count()).map(slot).collect(),
+            opened: Cell::new(0),
+            closed: Notify::new(),
+            shared,
+        }
+    }
+
+    /// A client has come: begins its session.
+    pub(super) fn open(&self) -> Rc<Connection> {
+        let number = self.opened.get() + 1;
+        self.opened.set(number);
+        let link = self.link_for(number);
+        let now = self.clock.now();
+        let (down_since, up) = match &*self.links[link].state.borrow() {
+            LinkState::Up(_) => (now, true),
+            LinkState::DownSince(since) => (*since, false),
+        };
+        let jitter = self.shared.session.keepalive.interval.mul_f64(rand::random());
+        let client = ClientId::from_random(rand::random());
+        let mut session = Session::new(self.shared.session.clone(), client, down_since, jitter, now);
+        if up {
+            session.handle_link_up(now);
+        }
+        let max_outbound_bytes = self.shared.settings.socket.max_outbound_bytes;
+        let connection = Rc::new(Connection::new(SessionNumber(number), link, session, max_outbound_bytes));
+        self.connections.borrow_mut().insert(connection.number, connection.clone());
+        self.pass_outputs(&connection);
+        connection
+    }
+
+    /// Spreads sessions over the links that are up; if none is, over all.
+    fn link_for(&self, number: u64) -> usize {
+        let count = self.links.len();
+        let start = usize::try_from(number).unwrap_or_default() % count;
+        let is_up = |link: &usize| matches!(*self.links[*link].state.borrow(), LinkState::Up(_));
+        (0..count).map(|step| (start + step) % count).find(is_up).unwrap_or(start)
+    }
+
+    /// The client has gone: ends its session.
+    pub(super) fn close(&self, connection: &Connection) {
+        connection.session.borrow_mut().handle_socket_end();
+        self.pass_outputs(connection);
+        self.connections.borrow_mut().remove(&connection.number);
+        self.closed.notify_one();
+    }
+
+    /// Hands the session an input and passes on what comes of it.
+    pub(super) fn feed(&self, connection: &Connection, input: impl FnOnce(&mut Session, Time)) {
+        input(&mut connection.session.borrow_mut(), self.clock.now());
+        self.pass_outputs(connection);
+    }
+
+    fn pass_outputs(&self, connection: &Connection) {
+        let mut session = connection.session.borrow_mut();
+        let mut outbox = connection.outbox.borrow_mut();
+        while let Some(output) = session.poll_output() {
+            match output {
+                Output::Text(text) => outbox.push(Outgoing::Text(text)),
+                Output::Ping => outbox.push(Outgoing::Ping),
+                Output::Close(code) => outbox.end(SocketEnd::Close(code)),
+                Output::Abort => outbox.end(SocketEnd::Abort),
+                Output::Frame(kind) => self.push(connection.link, UpFrame { session: connection.number, kind }),
+                Output::Fault { id, what } => tracing::error!(id, what, "a session met a fault of ours"),
+            }
+        }
+        connection.wake();
+    }
+
+    fn push(&self, link: usize, frame: UpFrame) {
+        let slot = &self.links[link];
+        let LinkState::Up(sender) = &*slot.state.borrow() else { return };
+        // A closed queue means that the link is about to be found broken, and all sessions will be announced anew.
+        if sender.push(frame) == Err(Refused::Full) {
+            slot.overflowed.notify_one();
+        }
+    }
+
+    /// A link came up: all its sessions are announced on it.
+    pub(super) fn link_up(&self, link: usize, sender: Sender<UpFrame>) {
+        *self.links[link].state.borrow_mut() = LinkState::Up(sender);
+        self.shared.readiness.link_up(self.index);
+        self.feed_all(link, |session, now| session.handle_link_up(now));
+    }
+
+    /// A link broke.
+    pub(super) fn link_down(&self, link: usize) {
+        *self.links[link].state.borrow_mut() = LinkState::DownSince(self.clock.now());
+        self.shared.readiness.link_down(self.index);
+        self.feed_all(link, |session, now| session.handle_link_down(now));
+    }
+
+    /// Resolves when a link's queue overflowed: the matchmaker does not take what it is sent.
+    pub(super) async fn overflowed(&self, link: usize) {
+        self.links[link].overflowed.notified().await;
+    }
+
+    fn feed_all(&self, link: usize, input: impl Fn(&mut Session, Time)) {
+        for connection in self.all().into_iter().filter(|connection| connection.link == link) {
+            self.feed(&connection, &input);
+        }
+    }
+
+    /// All connections, oldest first.
+    fn all(&self) -> Vec<Rc<Connection>> {
+        let mut all: Vec<_> = self.connections.borrow().values().cloned().collect();
+        all.sort_unstable_by_key(|connection| connection.number);
+        all
+    }
+
+    /// A frame came from a matchmaker. One for a session that has just ended is ignored.
+    pub(super) fn frame(&self, frame: DownFrame) {
+        let connection = self.connections.borrow().get(&frame.session).cloned();
+        if let Some(connection) = connection {
+            self.feed(&connection, |session, now| session.handle_frame(frame.kind, now));
+        }
+    }
+
+    /// Tells all clients to go, spread over time, and waits until they are gone.
+    async fn drain(&self, longest: Duration) {
+        let all = self.all();
+        let count = u32::try_from(all.len()).unwrap_or(u32::MAX).max(1);
+        let spread = longest.min(DRAIN_PACE * count);
+        for (place, connection) in (1..).zip(&all) {
+            self.feed(connection, |session, now| session.handle_drain(spread * place / count, now));
+        }
+        drop(all);
+        while !self.connections.borrow().is_empty() {
+            self.closed.notified().await;
+        }
+    }
+}
+
+/// How far apart a drain's closes are, unless there are so many that they must be closer.
+const DRAIN_PACE: Duration = Duration::from_millis(5);

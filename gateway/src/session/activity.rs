@@ -1,0 +1,70 @@
+//! What a session is doing, and how it is announced to a matchmaker that does not know it.
+
+use duet_proto::frame::{Doing, Join, Wishes};
+use duet_proto::ids::{ClientId, RoomId, TicketNumber};
+use duet_proto::time::Time;
+
+use super::Session;
+
+/// What a session is doing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Activity {
+    /// Nothing.
+    Idle,
+    /// It wants a partner.
+    Seeking(Seeking),
+    /// It has one.
+    InRoom(InRoom),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Seeking {
+    pub(super) wishes: Wishes,
+    /// Its place in the queue.
+    pub(super) since: Time,
+    /// Whether the matchmaker has answered this wish.
+    pub(super) answered: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct InRoom {
+    pub(super) ticket: TicketNumber,
+    pub(super) room: RoomId,
+    pub(super) partner: ClientId,
+    /// What it had asked for, and its place then: for a requeueing that is not its fault.
+    pub(super) wishes: Wishes,
+    pub(super) since: Time,
+    /// The highest `seq` sent to the partner.
+    pub(super) sent: u64,
+    /// The highest `seq` that came from the partner.
+    pub(super) received: u64,
+    /// What came since the last acknowledgement.
+    pub(super) unacknowledged: u64,
+    pub(super) unacknowledged_bytes: usize,
+}
+
+impl Session {
+    /// What the session is doing, in the words of an announcement.
+    pub(super) fn doing(&self, now: Time) -> Doing {
+        match &self.activity {
+            Activity::Idle => Doing::Idle,
+            Activity::Seeking(seeking) => Doing::Waiting(self.join(&seeking.wishes, seeking.since, now)),
+            Activity::InRoom(place) => Doing::InRoom {
+                ticket: place.ticket,
+                room: place.room,
+                join: self.join(&place.wishes, place.since, now),
+            },
+        }
+    }
+
+    pub(super) fn join(&self, wishes: &Wishes, since: Time, now: Time) -> Join {
+        Join { attempt: self.attempt, wishes: wishes.clone(), waited: now.since(since) }
+    }
+
+    /// Parts from the partner, if there is one, and is idle.
+    pub(super) fn rest(&mut self, now: Time) {
+        if let Activity::InRoom(place) = std::mem::replace(&mut self.activity, Activity::Idle) {
+            self.parted = Some((place.room, now));
+        }
+    }
+}

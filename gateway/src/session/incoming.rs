@@ -1,0 +1,185 @@
+//! What a client's messages do.
+
+use std::time::Duration;
+
+use duet_proto::close::CloseCode;
+use duet_proto::frame::{Forward, Identity, Up, Wishes};
+use duet_proto::json::{ClientMessage, ErrorCode, Refusal, ServerMessage, Signal};
+use duet_proto::time::Time;
+
+use super::activity::{Activity, Seeking};
+use super::{Link, Session};
+use crate::limits::Verdict;
+
+impl Session {
+    /// A text message came.
+    pub fn handle_text(&mut self, text: &str, now: Time) {
+        if self.closed {
+            return;
+        }
+        match self.limits.message(now) {
+            Verdict::Fine => match ClientMessage::parse(text) {
+                Ok(message) => self.handle_message(message, now),
+                Err(refusal) => self.refuse_bad_message(refusal, now),
+            },
+            Verdict::Refuse { retry_after } => self.refuse(
+                Refusal::new(ErrorCode::RateLimited, "too many messages; those over the rate are dropped".to_owned())
+                    .retry_after(retry_after),
+            ),
+            Verdict::Drop => {}
+            Verdict::Close => self.close(CloseCode::Policy),
+        }
+    }
+
+    fn handle_message(&mut self, message: ClientMessage, now: Time) {
+        match message {
+            ClientMessage::Auth { user, token: _ } => self.authenticate(user, now),
+            ClientMessage::Available(wishes) => self.available(wishes, now),
+            ClientMessage::Signal { room, signal } => self.signal(room.as_deref(), &signal),
+            ClientMessage::Next { room } => self.next(room.as_deref(), now),
+            ClientMessage::Leave { room } => self.leave(room.as_deref(), now),
+            ClientMessage::Ping { id } => self.tell(&ServerMessage::Pong { id }),
+            ClientMessage::State { ice: _ } => {}
+            ClientMessage::Report { room, reason, details } => self.report(room.as_deref(), reason, details, now),
+        }
+    }
+
+    fn refuse_bad_message(&mut self, refusal: Refusal, now: Time) {
+        self.refuse(refusal);
+        if self.limits.bad_message(now) {
+            self.close(CloseCode::Policy);
+        }
+    }
+
+    /// Without a verifier the user is who the client says, and marked unverified.
+    fn authenticate(&mut self, user: Option<String>, now: Time) {
+        let Some(user) = user else {
+            let why = "`userId` is missing, and this gateway has no verifier for a `token`";
+            return self.refuse_bad_message(Refusal::invalid(why.to_owned()), now);
+        };
+        let identity = Identity { user: user.clone(), verified: false };
+        self.identity = Some(identity.clone());
+        self.push_frame(Up::Identify(identity));
+        self.tell(&ServerMessage::Authenticated { user_id: user, verified: false });
+    }
+
+    fn available(&mut self, wishes: Wishes, now: Time) {
+        let since = match &self.activity {
+            Activity::InRoom(_) => return self.refuse_as(ErrorCode::AlreadyMatched, "you are in a room"),
+            Activity::Seeking(seeking) => seeking.since,
+            Activity::Idle => now,
+        };
+        if let Some(retry_after) = self.unavailable(now) {
+            return self.refuse_unavailable(retry_after);
+        }
+        self.seek(wishes.clone(), since);
+        let join = self.join(&wishes, since, now);
+        self.push_frame(Up::Join(join));
+    }
+
+    fn next(&mut self, room: Option<&str>, now: Time) {
+        if self.is_stale(room) {
+            return self.refuse_stale();
+        }
+        match &self.activity {
+            Activity::Seeking(_) => {}
+            Activity::Idle => self.available(self.wishes.clone().unwrap_or_default(), now),
+            Activity::InRoom(place) => {
+                if let Some(retry_after) = self.unavailable(now) {
+                    return self.refuse_unavailable(retry_after);
+                }
+                let wishes = place.wishes.clone();
+                self.rest(now);
+                self.seek(wishes.clone(), now);
+                self.push_frame(Up::Next { attempt: self.attempt, wishes });
+            }
+        }
+    }
+
+    /// Begins a new attempt. The caller tells the matchmaker.
+    fn seek(&mut self, wishes: Wishes, since: Time) {
+        self.attempt += 1;
+        self.wishes = Some(wishes.clone());
+        self.activity = Activity::Seeking(Seeking { wishes, since, answered: false });
+    }
+
+    fn leave(&mut self, room: Option<&str>, now: Time) {
+        if self.is_stale(room) {
+            return self.refuse_stale();
+        }
+        if self.activity != Activity::Idle {
+            self.rest(now);
+            self.attempt += 1;
+            self.push_frame(Up::Leave { attempt: self.attempt });
+        }
+    }
+
+    fn signal(&mut self, room: Option<&str>, signal: &Signal) {
+        if self.is_stale(room) {
+            return self.refuse_stale();
+        }
+        let link = self.link;
+        let Activity::InRoom(place) = &mut self.activity else { return self.refuse_not_in_room() };
+        if link != Link::Up {
+            return self.refuse_unavailable(RETRY_AFTER);
+        }
+        place.sent += 1;
+        let forward = Forward { ticket: place.ticket, seq: place.sent, text: signal.text(self.client) };
+        self.push_frame(Up::Forward(forward));
+    }
+
+    fn report(&mut self, room: Option<&str>, reason: String, details: String, now: Time) {
+        let window = self.config.report_window;
+        let parted = self.parted.filter(|(_, at)| now.since(*at) <= window).map(|(room, _)| room);
+        let reported = match (&self.activity, room) {
+            (Activity::InRoom(place), None) => place.room,
+            (Activity::InRoom(place), Some(room)) if place.room.to_string() == room => place.room,
+            (_, named) => match parted {
+                Some(parted) if named.is_none_or(|room| parted.to_string() == room) => parted,
+                _ if named.is_some() => return self.refuse_stale(),
+                _ => return self.refuse_not_in_room(),
+            },
+        };
+        if self.link != Link::Up {
+            return self.refuse_unavailable(RETRY_AFTER);
+        }
+        if matches!(&self.activity, Activity::InRoom(place) if place.room == reported) {
+            self.rest(now);
+            self.attempt += 1;
+        }
+        self.push_frame(Up::Report { attempt: self.attempt, room: reported, reason, details });
+    }
+
+    /// Whether the client speaks of a room that it is not in.
+    fn is_stale(&self, room: Option<&str>) -> bool {
+        let current = match &self.activity {
+            Activity::InRoom(place) => Some(place.room),
+            _ => None,
+        };
+        room.is_some_and(|room| current.is_none_or(|current| current.to_string() != room))
+    }
+
+    fn refuse_stale(&mut self) {
+        self.refuse_as(ErrorCode::StaleRoom, "`roomId` is not the room you are in");
+    }
+
+    fn refuse_not_in_room(&mut self) {
+        self.refuse_as(ErrorCode::NotInRoom, "you have no partner");
+    }
+
+    pub(super) fn refuse_unavailable(&mut self, retry_after: Duration) {
+        let why = "the matchmaker can't be reached just now; the message was not taken";
+        self.refuse(Refusal::new(ErrorCode::Unavailable, why.to_owned()).retry_after(retry_after));
+    }
+
+    /// When to try again, if wishes are refused because the link has been down for too long.
+    fn unavailable(&self, now: Time) -> Option<Duration> {
+        match self.link {
+            Link::DownSince(since) if now.since(since) >= self.config.unavailable_after => Some(RETRY_AFTER),
+            _ => None,
+        }
+    }
+}
+
+/// A link is back within a second of its matchmaker, so there is no use in trying sooner.
+pub(super) const RETRY_AFTER: Duration = Duration::from_secs(1);

@@ -1,0 +1,39 @@
+//! What links do to a session: it is announced when one comes up, and its wishes wait while there is none.
+
+use duet_proto::time::Time;
+
+use super::activity::Activity;
+use super::incoming::RETRY_AFTER;
+use super::{Link, Output, Session};
+
+impl Session {
+    /// A link came up: the session is announced on it, with what it is doing.
+    pub fn handle_link_up(&mut self, now: Time) {
+        self.link = Link::Up;
+        let announcement = self.announcement(now);
+        self.outputs.push_back(Output::Frame(announcement));
+    }
+
+    /// The link broke. What was sent on it may or may not have arrived.
+    pub fn handle_link_down(&mut self, now: Time) {
+        self.link = Link::DownSince(now);
+    }
+
+    /// When a wish that waits for a link is refused. A session that was told `waiting` keeps waiting in silence.
+    pub(super) fn wish_deadline(&self) -> Option<Time> {
+        match (&self.activity, self.link) {
+            (Activity::Seeking(seeking), Link::DownSince(since)) if !seeking.answered => {
+                Some(since + self.config.unavailable_after)
+            }
+            _ => None,
+        }
+    }
+
+    pub(super) fn refuse_overdue_wish(&mut self, now: Time) {
+        if self.wish_deadline().is_some_and(|deadline| deadline <= now) {
+            self.rest(now);
+            self.attempt += 1;
+            self.refuse_unavailable(RETRY_AFTER);
+        }
+    }
+}

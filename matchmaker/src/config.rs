@@ -1,0 +1,30 @@
+//! What an operator may set about matching.
+//!
+//! There is no bound on the number of pools: a pool exists while somebody waits in it, so there are never more pools than
+//! sessions, and how many of those there are is for the gateways to bound.
+
+use std::time::Duration;
+
+/// Settings of a [`crate::Matchmaker`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Whether a session whose partner left is put back into the queue.
+    pub requeue_on_partner_leave: bool,
+    /// A room that lasted less than this was no meeting: who is left over goes back to the place it had before.
+    pub short_room: Duration,
+    /// How long two are kept apart after one of them asked for the next.
+    pub rematch_after: Duration,
+    /// How long after parting a report may still name the last partner.
+    pub report_window: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config {
+            requeue_on_partner_leave: true,
+            short_room: Duration::from_secs(10),
+            rematch_after: Duration::from_secs(3),
+            report_window: Duration::from_secs(60),
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! What can be asked about the machine: of one moment, in stable order, without changing it.
+
+use std::time::Duration;
+
+use duet_proto::frame::{Identity, PoolName};
+use duet_proto::ids::{ClientId, RoomId};
+use duet_proto::time::Time;
+
+use crate::Matchmaker;
+use crate::rooms::{Member, Room};
+use crate::sessions::{Session, State};
+
+/// The machine at one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Sessions attached.
+    pub sessions: usize,
+    /// Sessions in a queue.
+    pub waiting: usize,
+    /// Rooms of two.
+    pub rooms: usize,
+    /// Links that are up.
+    pub links: usize,
+    /// How long the longest waiter has waited.
+    pub oldest_wait: Option<Duration>,
+    /// Rooms made ever.
+    pub matches: u64,
+    /// Messages forwarded ever.
+    pub forwarded: u64,
+}
+
+/// One pool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PoolView<'a> {
+    /// Its name.
+    pub name: &'a PoolName,
+    /// Sessions in its queue, at least one.
+    pub waiting: usize,
+    /// How long its longest waiter has waited.
+    pub oldest_wait: Duration,
+}
+
+/// One session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SessionView<'a> {
+    /// Its name.
+    pub client: ClientId,
+    /// What it does.
+    pub state: SessionState,
+    /// The pool of its last wish.
+    pub pool: Option<&'a PoolName>,
+    /// Who the client says it is.
+    pub identity: Option<&'a Identity>,
+    /// The gateway that holds its socket.
+    pub gateway: &'a str,
+    /// Since when it is known here.
+    pub attached: Time,
+}
+
+/// What a session does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SessionState {
+    /// Neither waits nor talks.
+    Idle,
+    /// Is in the queue.
+    Waiting {
+        /// Its queue time; may lie before the process began.
+        since: Time,
+    },
+    /// Is in a room.
+    Matched {
+        /// Which.
+        room: RoomId,
+    },
+}
+
+/// One room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RoomView<'a> {
+    /// Its name.
+    pub id: RoomId,
+    /// The pool that the two met in.
+    pub pool: &'a PoolName,
+    /// Since when.
+    pub created: Time,
+    /// The initiator first.
+    pub members: [MemberView; 2],
+}
+
+/// One of the two in a room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MemberView {
+    /// Its session.
+    pub client: ClientId,
+    /// Whether it makes the offer.
+    pub initiator: bool,
+    /// Messages forwarded from it.
+    pub sent: u64,
+    /// The highest of those that the other's gateway has acknowledged.
+    pub acknowledged: u64,
+}
+
+impl Matchmaker {
+    /// Counts and waits. Looks at the head of every pool.
+    pub fn stats(&self, now: Time) -> Stats {
+        Stats {
+            sessions: self.sessions.len(),
+            waiting: self.pools.waiting(),
+            rooms: self.rooms.len(),
+            links: self.links.len(),
+            oldest_wait: self.pools(now).map(|pool| pool.oldest_wait).max(),
+            matches: self.matches,
+            forwarded: self.forwarded,
+        }
+    }
+
+    /// Pools with somebody waiting, in the order of their names.
+    pub fn pools(&self, now: Time) -> impl Iterator<Item = PoolView<'_>> {
+        self.pools.iter().map(move |(name, pool)| PoolView {
+            name,
+            waiting: pool.len(),
+            oldest_wait: pool.oldest_first().next().map_or(Duration::ZERO, |oldest| now.since(oldest.turn.queued)),
+        })
+    }
+
+    /// One session.
+    pub fn session(&self, client: ClientId) -> Option<SessionView<'_>> {
+        self.sessions.by_client(client).map(|key| self.session_view(&self.sessions[key]))
+    }
+
+    /// The sessions after one in the order of client ids, or all; taking some is as cheap as their number.
+    pub fn sessions_after(&self, client: Option<ClientId>) -> impl Iterator<Item = SessionView<'_>> {
+        self.sessions.after(client).map(|session| self.session_view(session))
+    }
+
+    /// One room.
+    pub fn room(&self, id: RoomId) -> Option<RoomView<'_>> {
+        self.rooms.by_id(id).map(|room| self.room_view(room))
+    }
+
+    /// The rooms after one in the order of ids, or all; taking some is as cheap as their number.
+    pub fn rooms_after(&self, id: Option<RoomId>) -> impl Iterator<Item = RoomView<'_>> {
+        self.rooms.after(id).map(|room| self.room_view(room))
+    }
+
+    fn session_view<'a>(&'a self, session: &'a Session) -> SessionView<'a> {
+        SessionView {
+            client: session.client,
+            state: match session.state {
+                State::Idle => SessionState::Idle,
+                State::Waiting(_) => SessionState::Waiting { since: session.wish().turn.queued },
+                State::InRoom(room) => SessionState::Matched { room: self.rooms[room].id },
+            },
+            pool: session.wish.as_ref().map(|wish| &wish.wishes.pool),
+            identity: session.identity.as_ref(),
+            gateway: &self.links[&session.link].hello.gateway,
+            attached: session.attached,
+        }
+    }
+
+    fn room_view<'a>(&'a self, room: &'a Room) -> RoomView<'a> {
+        let member = |member: &Member, initiator| MemberView {
+            client: self.sessions[member.session].client,
+            initiator,
+            sent: member.sent,
+            acknowledged: member.acknowledged,
+        };
+        let [first, second] = &room.members;
+        RoomView {
+            id: room.id,
+            pool: &room.pool,
+            created: room.created,
+            members: [member(first, true), member(second, false)],
+        }
+    }
+}

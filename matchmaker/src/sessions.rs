@@ -1,0 +1,120 @@
+//! What is known of each session. Nothing is decided here.
+
+use std::collections::BTreeMap;
+use std::ops::{Bound, Index, IndexMut};
+
+use duet_proto::frame::{Identity, Wishes};
+use duet_proto::ids::{ClientId, RoomId, SessionNumber, TicketNumber};
+use duet_proto::time::Time;
+use slab::Slab;
+
+use crate::LinkKey;
+use crate::pool::{Place, Turn};
+use crate::rooms::RoomKey;
+
+/// A session inside the machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct SessionKey(pub(crate) usize);
+
+/// One session.
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) link: LinkKey,
+    pub(crate) number: SessionNumber,
+    pub(crate) client: ClientId,
+    pub(crate) identity: Option<Identity>,
+    pub(crate) attached: Time,
+    /// The latest; its attempt is the highest that the gateway has used.
+    pub(crate) ticket: TicketNumber,
+    /// The last; kept in a room, where it tells the place to go back to.
+    pub(crate) wish: Option<Wish>,
+    pub(crate) state: State,
+    pub(crate) last_partner: Option<LastPartner>,
+    /// Whom it left by `next`, and until when the two are kept apart.
+    pub(crate) apart: Vec<(ClientId, Time)>,
+}
+
+/// What a session asked for, and its turn.
+#[derive(Debug)]
+pub(crate) struct Wish {
+    pub(crate) wishes: Wishes,
+    pub(crate) turn: Turn,
+}
+
+/// What a session does.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum State {
+    Idle,
+    Waiting(Place),
+    InRoom(RoomKey),
+}
+
+/// Whom a report may still name.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LastPartner {
+    pub(crate) client: ClientId,
+    pub(crate) room: RoomId,
+    pub(crate) parted: Time,
+}
+
+impl Session {
+    /// The wish of a session that waits or is in a room.
+    pub(crate) fn wish(&self) -> &Wish {
+        self.wish.as_ref().expect("nobody waits or meets without having asked")
+    }
+
+    /// Whether this one keeps apart from another.
+    pub(crate) fn keeps_apart_from(&self, other: ClientId, now: Time) -> bool {
+        self.apart.iter().any(|(client, until)| *client == other && *until > now)
+    }
+}
+
+/// All sessions, by key, and by client in the order of ids.
+#[derive(Debug, Default)]
+pub(crate) struct Sessions {
+    slab: Slab<Session>,
+    by_client: BTreeMap<ClientId, SessionKey>,
+}
+
+impl Sessions {
+    pub(crate) fn insert(&mut self, session: Session) -> SessionKey {
+        let client = session.client;
+        let key = SessionKey(self.slab.insert(session));
+        self.by_client.insert(client, key);
+        key
+    }
+
+    pub(crate) fn remove(&mut self, key: SessionKey) -> Session {
+        let session = self.slab.remove(key.0);
+        self.by_client.remove(&session.client);
+        session
+    }
+
+    pub(crate) fn by_client(&self, client: ClientId) -> Option<SessionKey> {
+        self.by_client.get(&client).copied()
+    }
+
+    /// In the order of clients' ids.
+    pub(crate) fn after(&self, client: Option<ClientId>) -> impl Iterator<Item = &Session> {
+        let start = client.map_or(Bound::Unbounded, Bound::Excluded);
+        self.by_client.range((start, Bound::Unbounded)).map(|(_, key)| &self[*key])
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.slab.len()
+    }
+}
+
+impl Index<SessionKey> for Sessions {
+    type Output = Session;
+
+    fn index(&self, key: SessionKey) -> &Session {
+        &self.slab[key.0]
+    }
+}
+
+impl IndexMut<SessionKey> for Sessions {
+    fn index_mut(&mut self, key: SessionKey) -> &mut Session {
+        &mut self.slab[key.0]
+    }
+}

@@ -1,0 +1,208 @@
+//! A machine driven by short names, with outputs as lines of text: what scripts and random runs share.
+//!
+//! Clients are letters, links are numbers, rooms are counted from 1 in the order they are made.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bytes::Bytes;
+use duet_matchmaker::{Config, LinkKey, Matchmaker, Output};
+use duet_proto::frame::{Attach, Doing, Down, Forward, Join, PartnerLeftReason, PoolName, Up, UpFrame, Wishes};
+use duet_proto::ids::{BootId, ClientId, RoomId, SessionNumber, TicketNumber};
+use duet_proto::link::GatewayHello;
+use duet_proto::time::Time;
+
+pub struct World {
+    pub machine: Matchmaker,
+    links: BTreeMap<u32, LinkKey>,
+    pub sessions: BTreeMap<char, (u32, SessionNumber)>,
+    numbers: u64,
+    rooms: Vec<RoomId>,
+}
+
+/// Something that happens, by names.
+#[derive(Clone, Debug)]
+pub enum Event {
+    LinkUp(u32),
+    LinkDown(u32),
+    Attach(char, u32, Was),
+    Frame(char, Act),
+    Timeout,
+}
+
+/// What an attached session was doing.
+#[derive(Clone, Debug)]
+pub enum Was {
+    Idle,
+    Waiting { attempt: u32, pool: &'static str, waited: Duration },
+    InRoom { ticket: TicketNumber, pool: &'static str, waited: Duration },
+}
+
+#[derive(Clone, Debug)]
+pub enum Act {
+    Join { attempt: u32, pool: &'static str, waited: Duration },
+    Next { attempt: u32, pool: &'static str },
+    Leave { attempt: u32 },
+    /// Rooms by number; 0 is one that never was.
+    Report { attempt: u32, room: usize },
+    Forward { ticket: TicketNumber, seq: u64 },
+    Ack { ticket: TicketNumber, seq: u64 },
+    Detach,
+}
+
+impl World {
+    pub fn new(config: Config) -> Self {
+        let machine = Matchmaker::new(config, [7; 32]);
+        World { machine, links: BTreeMap::new(), sessions: BTreeMap::new(), numbers: 0, rooms: Vec::new() }
+    }
+
+    /// Lets it happen, and tells all that came of it.
+    pub fn feed(&mut self, event: Event, now: Time) -> Vec<String> {
+        match event {
+            Event::LinkUp(link) => {
+                let hello = GatewayHello { gateway: format!("g{link}"), boot: BootId::from_random([1; 16]), worker: 0 };
+                let key = self.machine.link_up(hello, now);
+                self.links.insert(link, key);
+            }
+            Event::LinkDown(link) => self.machine.link_down(self.links[&link], now),
+            Event::Attach(client, link, was) => {
+                self.numbers += 1;
+                self.sessions.insert(client, (link, SessionNumber(self.numbers)));
+                let attach = Attach { client: client_id(client), identity: None, doing: doing(was) };
+                self.frame(client, Up::Attach(attach), now);
+            }
+            Event::Frame(client, act) => {
+                let kind = self.kind(client, act);
+                self.frame(client, kind, now);
+            }
+            Event::Timeout => self.machine.handle_timeout(now),
+        }
+        self.drain()
+    }
+
+    fn frame(&mut self, client: char, kind: Up, now: Time) {
+        let (link, session) = self.sessions[&client];
+        self.machine.handle_frame(self.links[&link], UpFrame { session, kind }, now);
+    }
+
+    fn kind(&self, client: char, act: Act) -> Up {
+        match act {
+            Act::Join { attempt, pool, waited } => Up::Join(Join { attempt, wishes: wishes(pool), waited }),
+            Act::Next { attempt, pool } => Up::Next { attempt, wishes: wishes(pool) },
+            Act::Leave { attempt } => Up::Leave { attempt },
+            Act::Report { attempt, room } => Up::Report {
+                attempt,
+                room: room.checked_sub(1).map_or(RoomId::from_random([0; 16]), |index| self.rooms[index]),
+                reason: "spam".into(),
+                details: String::new(),
+            },
+            Act::Forward { ticket, seq } => Up::Forward(Forward { ticket, seq, text: Bytes::from(format!("{client}{seq}")) }),
+            Act::Ack { ticket, seq } => Up::Ack { ticket, seq },
+            Act::Detach => Up::Detach,
+        }
+    }
+
+    fn drain(&mut self) -> Vec<String> {
+        let outputs: Vec<_> = std::iter::from_fn(|| self.machine.poll_output()).collect();
+        outputs.into_iter().map(|output| self.line(output)).collect()
+    }
+
+    fn line(&mut self, output: Output) -> String {
+        match output {
+            Output::Frame { link, frame } => {
+                let named = |(_, session): &(&char, &(u32, SessionNumber))| **session == (self.link(link), frame.session);
+                let to = self.sessions.iter().find(named).map(|(client, _)| *client).expect("outputs are for sessions");
+                self.frame_line(to, frame.kind)
+            }
+            Output::LinkRefused { link, reason } => format!("{} refused: {reason}", self.link(link)),
+            Output::LinkReplaced { link } => format!("{} replaced", self.links_ever(link)),
+            Output::Reported(report) => {
+                let (by, whom) = (letter(report.reporter), letter(report.reported));
+                format!("{by} reports {whom} of r{} for {}", self.room(report.room), report.reason)
+            }
+        }
+    }
+
+    fn frame_line(&mut self, to: char, kind: Down) -> String {
+        match kind {
+            Down::Waiting { ticket, pool, position, waited } => {
+                format!("{to} waiting {} {} at {position} {}", number(ticket), pool.as_str(), seconds(waited))
+            }
+            Down::Matched(matched) => {
+                let role = if matched.initiator { "offers" } else { "answers" };
+                let (partner, room) = (letter(matched.partner), self.room(matched.room));
+                format!("{to} matched {} {partner} r{room} {role} {}", number(matched.ticket), seconds(matched.waited))
+            }
+            Down::Forward(forward) => {
+                let text = String::from_utf8_lossy(&forward.text).into_owned();
+                format!("{to} gets {} #{} {text}", number(forward.ticket), forward.seq)
+            }
+            Down::PartnerLeft { ticket, reason, requeued } => {
+                let then = if requeued { "requeued" } else { "idle" };
+                format!("{to} left {} {} {then}", number(ticket), reason_word(reason))
+            }
+        }
+    }
+
+    fn link(&self, key: LinkKey) -> u32 {
+        *self.links.iter().find(|(_, link)| **link == key).expect("outputs are for links that are up").0
+    }
+
+    /// The name of a link that may have a successor by now.
+    fn links_ever(&self, key: LinkKey) -> String {
+        self.links.iter().find(|(_, link)| **link == key).map_or("old".into(), |(name, _)| name.to_string())
+    }
+
+    fn room(&mut self, id: RoomId) -> usize {
+        let known = self.rooms.iter().position(|room| *room == id);
+        known.unwrap_or_else(|| {
+            self.rooms.push(id);
+            self.rooms.len() - 1
+        }) + 1
+    }
+
+    pub fn room_id(&self, number: usize) -> RoomId {
+        self.rooms[number - 1]
+    }
+}
+
+pub fn client_id(client: char) -> ClientId {
+    ClientId::from_random([client as u8; 16])
+}
+
+fn letter(client: ClientId) -> char {
+    char::from(client.as_bytes()[0])
+}
+
+pub fn wishes(pool: &str) -> Wishes {
+    Wishes { pool: PoolName::new(pool).unwrap() }
+}
+
+fn doing(was: Was) -> Doing {
+    match was {
+        Was::Idle => Doing::Idle,
+        Was::Waiting { attempt, pool, waited } => Doing::Waiting(Join { attempt, wishes: wishes(pool), waited }),
+        Was::InRoom { ticket, pool, waited } => Doing::InRoom {
+            ticket,
+            room: RoomId::from_random([0; 16]),
+            join: Join { attempt: ticket.attempt, wishes: wishes(pool), waited },
+        },
+    }
+}
+
+fn number(ticket: TicketNumber) -> String {
+    format!("{}.{}", ticket.attempt, ticket.round)
+}
+
+pub fn seconds(waited: Duration) -> String {
+    format!("{}s", waited.as_secs_f64())
+}
+
+fn reason_word(reason: PartnerLeftReason) -> &'static str {
+    match reason {
+        PartnerLeftReason::Left => "left",
+        PartnerLeftReason::Next => "next",
+        PartnerLeftReason::Disconnected => "disconnected",
+        PartnerLeftReason::Closed => "closed",
+    }
+}

@@ -1,0 +1,245 @@
+//! Client to server: from text to a message that can be trusted, or to the refusal that the client gets.
+
+use std::fmt;
+
+use serde_json::value::RawValue;
+
+use super::object::Object;
+use super::server::Refusal;
+use super::signal::{Signal, SignalKind};
+use crate::bounds;
+use crate::frame::{PoolName, Wishes};
+
+/// A message of the base layer, checked against its bounds.
+#[derive(Clone, Debug)]
+pub enum ClientMessage {
+    /// Says who this is.
+    Auth {
+        /// Who the client says it is.
+        user: Option<String>,
+        /// What may prove it.
+        token: Option<Token>,
+    },
+    /// Asks for a partner.
+    Available(Wishes),
+    /// For the partner.
+    Signal {
+        /// Which room the client means, if it says.
+        room: Option<String>,
+        /// What the partner gets.
+        signal: Signal,
+    },
+    /// Leaves the partner and asks for another.
+    Next {
+        /// Which room the client means, if it says.
+        room: Option<String>,
+    },
+    /// Leaves the room or the queue.
+    Leave {
+        /// Which room the client means, if it says.
+        room: Option<String>,
+    },
+    /// Wants a `pong`.
+    Ping {
+        /// Comes back as it was written.
+        id: Option<Box<RawValue>>,
+    },
+    /// How the call went.
+    State {
+        /// What the client's ICE came to.
+        ice: IceState,
+    },
+    /// Files a report on the partner.
+    Report {
+        /// Which room the client means, if it says.
+        room: Option<String>,
+        /// Why.
+        reason: String,
+        /// More about why; may be empty.
+        details: String,
+    },
+}
+
+/// What may prove who a client is. Never shown, so that it reaches no log.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Token(pub String);
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token(..)")
+    }
+}
+
+/// How a call went, as a client says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum IceState {
+    /// Media flows.
+    Connected,
+    /// Media stopped and may come back.
+    Disconnected,
+    /// Media will not flow.
+    Failed,
+}
+
+impl ClientMessage {
+    /// Reads one message. Nothing of a refused one has any effect.
+    pub fn parse(text: &str) -> Result<Self, Refusal> {
+        let object = Object::parse(text).map_err(Refusal::invalid)?;
+        let fields = Fields(&object);
+        let kind = fields.required_text("type", usize::MAX)?;
+        match kind.as_str() {
+            "auth" => Ok(ClientMessage::Auth {
+                user: fields.name("userId", bounds::USER_ID)?,
+                token: fields.name("token", bounds::TOKEN)?.map(Token),
+            }),
+            "available" => fields.wishes().map(ClientMessage::Available),
+            "offer" => fields.signal(SignalKind::Offer),
+            "answer" => fields.signal(SignalKind::Answer),
+            "ice" => fields.signal(SignalKind::Ice),
+            "next" => Ok(ClientMessage::Next { room: fields.room()? }),
+            "leave" => Ok(ClientMessage::Leave { room: fields.room()? }),
+            "ping" => Ok(ClientMessage::Ping { id: fields.ping_id()? }),
+            "state" => fields.state(),
+            "report" => fields.report(),
+            _ => Err(Refusal::unknown_type()),
+        }
+    }
+}
+
+/// The members of a message by what they must be. An optional member that is `null` counts as absent: that is what many
+/// serializers write for it.
+struct Fields<'a>(&'a Object<'a>);
+
+impl Fields<'_> {
+    fn wishes(&self) -> Result<Wishes, Refusal> {
+        let pool = match self.text("pool", bounds::POOL)? {
+            None => PoolName::default(),
+            Some(name) => PoolName::new(&name).ok_or_else(|| field("pool", "is empty or has control characters"))?,
+        };
+        self.names("tags", bounds::TAGS, bounds::TAG)?;
+        self.names("avoid", bounds::AVOID, bounds::USER_ID)?;
+        self.name("region", bounds::REGION)?;
+        self.milliseconds("patienceMs")?;
+        Ok(Wishes { pool })
+    }
+
+    fn signal(&self, kind: SignalKind) -> Result<ClientMessage, Refusal> {
+        match kind {
+            SignalKind::Offer | SignalKind::Answer => self.check_description()?,
+            SignalKind::Ice => self.check_candidate()?,
+        }
+        Ok(ClientMessage::Signal { room: self.room()?, signal: Signal::new(kind, self.0) })
+    }
+
+    /// `sdp` is a string, or an object like an RTCSessionDescription, which has a string `sdp` itself.
+    fn check_description(&self) -> Result<(), Refusal> {
+        let raw = self.0.value("sdp").ok_or_else(|| field("sdp", "is missing"))?;
+        let inner = if raw.starts_with('{') {
+            Object::parse(raw).ok().and_then(|description| description.value("sdp").map(is_text))
+        } else {
+            Some(is_text(raw))
+        };
+        if inner == Some(true) {
+            Ok(())
+        } else {
+            Err(field("sdp", "is neither a string nor an object with a string `sdp`"))
+        }
+    }
+
+    fn check_candidate(&self) -> Result<(), Refusal> {
+        let raw = self.0.value("candidate").ok_or_else(|| field("candidate", "is missing"))?;
+        if raw.starts_with('{') || is_text(raw) || raw == "null" {
+            Ok(())
+        } else {
+            Err(field("candidate", "is neither an object nor a string nor null"))
+        }
+    }
+
+    fn room(&self) -> Result<Option<String>, Refusal> {
+        self.text("roomId", bounds::ROOM_ID)
+    }
+
+    fn ping_id(&self) -> Result<Option<Box<RawValue>>, Refusal> {
+        let Some(raw) = self.0.value("id") else { return Ok(None) };
+        if raw.len() > bounds::PING_ID {
+            return Err(field("id", "is too long"));
+        }
+        RawValue::from_string(raw.to_owned()).map(Some).map_err(|_| field("id", "is no JSON"))
+    }
+
+    fn state(&self) -> Result<ClientMessage, Refusal> {
+        let ice = match self.required_text("ice", usize::MAX)?.as_str() {
+            "connected" => IceState::Connected,
+            "disconnected" => IceState::Disconnected,
+            "failed" => IceState::Failed,
+            _ => return Err(field("ice", "is neither connected nor disconnected nor failed")),
+        };
+        self.milliseconds("setupMs")?;
+        self.text("candidateType", bounds::CANDIDATE_TYPE)?;
+        Ok(ClientMessage::State { ice })
+    }
+
+    fn report(&self) -> Result<ClientMessage, Refusal> {
+        let reason = self.required_text("reason", bounds::REPORT_REASON)?;
+        if reason.is_empty() {
+            return Err(field("reason", "is empty"));
+        }
+        let details = self.text("details", bounds::REPORT_DETAILS)?.unwrap_or_default();
+        Ok(ClientMessage::Report { room: self.room()?, reason, details })
+    }
+
+    fn present(&self, name: &str) -> Option<&str> {
+        self.0.value(name).filter(|raw| *raw != "null")
+    }
+
+    fn text(&self, name: &str, characters: usize) -> Result<Option<String>, Refusal> {
+        self.present(name).map(|raw| text(name, raw, characters)).transpose()
+    }
+
+    fn required_text(&self, name: &str, characters: usize) -> Result<String, Refusal> {
+        self.0.value(name).ok_or_else(|| field(name, "is missing")).and_then(|raw| text(name, raw, characters))
+    }
+
+    fn name(&self, name: &str, characters: usize) -> Result<Option<String>, Refusal> {
+        self.text(name, characters)?.map(|value| printable(name, value)).transpose()
+    }
+
+    fn names(&self, name: &str, count: usize, characters: usize) -> Result<Vec<String>, Refusal> {
+        let Some(raw) = self.present(name) else { return Ok(Vec::new()) };
+        let elements: Vec<&RawValue> = serde_json::from_str(raw).map_err(|_| field(name, "is no array of strings"))?;
+        if elements.len() > count {
+            return Err(field(name, &format!("has more than {count} elements")));
+        }
+        let element = |raw: &&RawValue| text(name, raw.get(), characters).and_then(|value| printable(name, value));
+        elements.iter().map(element).collect()
+    }
+
+    fn milliseconds(&self, name: &str) -> Result<Option<f64>, Refusal> {
+        let Some(raw) = self.present(name) else { return Ok(None) };
+        let number = serde_json::from_str::<f64>(raw).ok().filter(|number| *number >= 0.0);
+        number.map(Some).ok_or_else(|| field(name, "is no number of milliseconds"))
+    }
+}
+
+fn is_text(raw: &str) -> bool {
+    raw.starts_with('"')
+}
+
+fn text(name: &str, raw: &str, characters: usize) -> Result<String, Refusal> {
+    let value: String = serde_json::from_str(raw).map_err(|_| field(name, "is no string"))?;
+    if value.chars().count() > characters {
+        return Err(field(name, &format!("is longer than {characters} characters")));
+    }
+    Ok(value)
+}
+
+fn printable(name: &str, value: String) -> Result<String, Refusal> {
+    if value.is_empty() || value.chars().any(char::is_control) {
+        return Err(field(name, "is empty or has control characters"));
+    }
+    Ok(value)
+}
+
+fn field(name: &str, what: &str) -> Refusal {
+    Refusal::invalid(format!("`{name}` {what}"))
+}
