@@ -8,7 +8,7 @@
 import { Call, firstFrame, Signaling } from '/sdk/index.js';
 import { closeCamera, openCamera, troubleOf } from './camera.js';
 import { listenForKeys } from './keys.js';
-import { page, say, show, showFirstFrame, showOwn, showPartner, showRoom, showSwitches } from './view.js';
+import { askForReport, page, say, show, showFirstFrame, showOwn, showPartner, showRoom, showSwitches } from './view.js';
 import * as words from './words.js';
 
 const signaling = new Signaling(`${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/ws`);
@@ -48,6 +48,15 @@ function next() {
   if (!call) return;
   lastEnd = '';
   signaling.next();
+}
+
+async function report() {
+  const reported = call;
+  const reason = await askForReport();
+  if (!reason || call !== reported) return;
+  lastEnd = words.REPORTED;
+  signaling.report(reason);
+  signaling.available({ tags: interests() });
 }
 
 function leave() {
@@ -120,7 +129,9 @@ signaling.on('partner-left', ({ reason, requeued, local }) => {
 });
 signaling.on('statechange', ({ state }) => {
   if (state === 'waiting') wait(null);
-  else if (state === 'reconnecting') show('reconnecting', words.RECONNECTING);
+  if (state !== 'reconnecting') return;
+  lastEnd = '';
+  show('reconnecting', words.RECONNECTING);
 });
 signaling.on('going-away', () => say({ status: page.status.textContent ?? '', detail: words.DRAINING }));
 signaling.on('error', ({ code }) => {
@@ -139,6 +150,7 @@ page.lobby.addEventListener('submit', (event) => {
 page.watch.addEventListener('click', () => begin(null));
 page.next.addEventListener('click', next);
 page.leave.addEventListener('click', leave);
+page.report.addEventListener('click', () => void report());
 page.mic.addEventListener('click', () => toggle('getAudioTracks'));
 page.camera.addEventListener('click', () => toggle('getVideoTracks'));
 listenForKeys({ next, leave });

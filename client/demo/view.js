@@ -24,6 +24,8 @@ export const page = {
   controls: element('controls', HTMLElement),
   mic: element('mic', HTMLButtonElement),
   camera: element('camera', HTMLButtonElement),
+  report: element('report', HTMLButtonElement),
+  reportDialog: element('report-dialog', HTMLDialogElement),
   leave: element('leave', HTMLButtonElement),
   next: element('next', HTMLButtonElement),
   remote: element('remote', HTMLVideoElement),
@@ -49,6 +51,9 @@ export function show(state, words) {
   page.lobby.hidden = !resting;
   page.controls.hidden = resting;
   page.watch.hidden = state !== 'error';
+  page.report.hidden = state !== 'in-call';
+  // A report is on the partner one has: with another, or none, the question is void.
+  if (state !== 'in-call' && page.reportDialog.open) page.reportDialog.close('');
   page.start.textContent = state === 'error' ? 'Try again' : before === 'idle' || state === 'idle' ? 'Start' : 'Start again';
   // Not `disabled`, which would drop the focus on it.
   page.next.setAttribute('aria-disabled', String(state !== 'in-call' && state !== 'connecting'));
@@ -60,6 +65,23 @@ export function say({ status, detail }) {
   // Only what changed: a screen reader reads out every change.
   if (page.status.textContent !== status) page.status.textContent = status;
   if (page.detail.textContent !== detail) page.detail.textContent = detail;
+}
+
+/** @returns {Promise<string | null>} The reason, or null if there is to be no report. */
+export function askForReport() {
+  const { reportDialog } = page;
+  reportDialog.returnValue = '';
+  reportDialog.showModal();
+  return new Promise((resolve) => {
+    reportDialog.addEventListener(
+      'close',
+      () => {
+        const reason = new FormData(reportDialog.querySelector('form') ?? undefined).get('reason');
+        resolve(reportDialog.returnValue === 'report' ? String(reason) : null);
+      },
+      { once: true },
+    );
+  });
 }
 
 /** @param {string | null} roomId */

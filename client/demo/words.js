@@ -8,7 +8,7 @@
 /** @type {Words} */
 export const WELCOME = {
   status: 'Meet someone new, face to face.',
-  detail: 'One other person, picked at random. Your picture and voice go straight to them.',
+  detail: 'One stranger at a time. Only they see and hear you.',
 };
 /** @type {Words} */
 export const ASKING = {
@@ -31,6 +31,7 @@ export const STUCK = { status: 'The call has stalled.', detail: 'Looking for ano
 /** @type {Words} */
 export const NOTHING_TO_SEE = { status: 'You are connected.', detail: 'Your partner shares neither camera nor microphone.' };
 
+export const REPORTED = 'Thank you. Your report was sent.';
 export const DRAINING = 'This server is about to restart. You will be moved to another one and meet someone new.';
 export const BUSY = 'The service is busy. Trying again in a moment…';
 

@@ -32,6 +32,6 @@ export { Signaling } from './signaling.js';
 /** @typedef {import('./reconnect.js').ReconnectDecision} ReconnectDecision */
 /** @typedef {import('./reconnect.js').ReconnectPolicy} ReconnectPolicy */
 /** @typedef {import('./session.js').RoomEnded} RoomEnded */
-/** @typedef {import('./signaling.js').SignalingEvents} SignalingEvents */
-/** @typedef {import('./signaling.js').SignalingOptions} SignalingOptions */
-/** @typedef {import('./signaling.js').SignalingState} SignalingState */
+/** @typedef {import('./events.js').SignalingEvents} SignalingEvents */
+/** @typedef {import('./options.js').SignalingOptions} SignalingOptions */
+/** @typedef {import('./events.js').SignalingState} SignalingState */

@@ -1,6 +1,6 @@
 /**
- * What is said between a client and the gateway: every message of the base protocol as a type. Nothing runs here; what the
- * messages mean to a client is `signaling.js`'s.
+ * What is said between a client and the gateway: every message of the base protocol as a type, and how one is read.
+ * What a message means to a client is `session.js`'s.
  *
  * Servers may add optional fields and new kinds of message. A client ignores what it doesn't know, so no type here is
  * closed against extra fields at run time.
@@ -106,4 +106,40 @@
  * @typedef {Extract<ServerMessage, { type: K }>} ServerMessageOf
  */
 
-export {};
+/**
+ * @param {unknown} data What came over the socket.
+ * @returns {ServerMessage | null}
+ */
+export function readServerMessage(data) {
+  if (typeof data !== 'string') return null;
+  try {
+    const message = JSON.parse(data);
+    return typeof message?.type === 'string' ? message : null;
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * Newer servers may say more. What they call it must not be taken for one of the client's own events.
+ * @param {{ type: string }} message
+ */
+export const isKnown = ({ type }) => SERVER_KINDS.has(type);
+
+/** @type {Set<string>} */
+const SERVER_KINDS = new Set(
+  /** @satisfies {ServerMessage['type'][]} */ ([
+    'ready',
+    'authenticated',
+    'waiting',
+    'matched',
+    'offer',
+    'answer',
+    'ice',
+    'partner-left',
+    'error',
+    'pong',
+    'token-expiring',
+    'going-away',
+  ]),
+);

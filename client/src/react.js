@@ -7,7 +7,8 @@
  */
 
 /** @import { AnswerMessage, Candidate, ErrorMessage, Extra, IceMessage, MatchedMessage, OfferMessage, PartnerLeftMessage, Sdp, Wishes } from './messages.js' */
-/** @import { SignalingOptions, SignalingState } from './signaling.js' */
+/** @import { SignalingState } from './events.js' */
+/** @import { SignalingOptions } from './options.js' */
 
 import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { Signaling } from './signaling.js';

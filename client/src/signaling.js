@@ -4,56 +4,25 @@
  * a message means for the room is `session.js`'s; keeping a socket is `connection.js`'s; media are `call.js`'s.
  */
 
-/** @import { Auth, CallReport, Candidate, ClientMessage, Extra, LocalErrorCode, PingMessage, Sdp, ServerMessage, ServerMessageOf, Wishes } from './messages.js' */
-/** @import { Close, Lost, WebSocketConstructor } from './connection.js' */
-/** @import { LivenessTimes } from './liveness.js' */
-/** @import { ReconnectBounds, ReconnectPolicy } from './reconnect.js' */
-/** @import { RoomEnded, WishMessage } from './session.js' */
+/** @import { CallReport, Candidate, ClientMessage, Extra, LocalErrorCode, PingMessage, Sdp, ServerMessage, Wishes } from './messages.js' */
+/** @import { Lost } from './connection.js' */
+/** @import { SignalingEvents, SignalingState } from './events.js' */
+/** @import { SignalingOptions } from './options.js' */
+/** @import { WishMessage } from './session.js' */
 
 import { Connection } from './connection.js';
 import { Emitter } from './emitter.js';
-import { LIVENESS_TIMES } from './liveness.js';
+import { isKnown, readServerMessage } from './messages.js';
+import { withDefaults } from './options.js';
 import { Outbox } from './outbox.js';
-import { nextReconnect } from './reconnect.js';
 import { maySayAgain, Session } from './session.js';
-
-/** @typedef {'closed' | 'connecting' | 'idle' | 'waiting' | 'matched' | 'reconnecting'} SignalingState */
-
-/**
- * @typedef {object} SignalingOptions
- * @property {string[]} [protocols] WebSocket subprotocols to offer. None unless given: the base protocol.
- * @property {Auth | (() => Auth | null | Promise<Auth | null>)} [auth] Said first on every connection. A function is asked
- *   each time, and again when the server says that the token ends soon.
- * @property {WebSocketConstructor} [WebSocket] The global one unless given.
- * @property {ReconnectPolicy | Partial<ReconnectBounds> | false} [reconnect] A policy, other bounds for ours, or never.
- * @property {boolean} [resumeWishes] Whether to ask for a partner again after a reconnect if one was wanted. True unless given.
- * @property {number} [outboxLimit] How many messages may wait for a connection.
- * @property {Partial<LivenessTimes>} [liveness]
- * @property {number} [readyWithinMs] How long a connection may take until the server greets; 0 for ever.
- * @property {() => number} [random] In [0, 1).
- */
-
-/**
- * What the client tells besides the server's messages. Each of those has an event named like its `type`.
- * @typedef {object} LocalEvents
- * @property {{ protocol: string }} open The socket is open; `ready` follows from the server.
- * @property {Close} close The socket is gone, for whatever reason.
- * @property {{ attempt: number, delayMs: number, close: Close }} reconnecting
- * @property {{ clientId: string }} reconnected
- * @property {{ close: Close, why: string, byUs: boolean }} ended No further attempt will be made, until `connect`.
- * @property {{ state: SignalingState, previous: SignalingState }} statechange
- * @property {RoomEnded} room-ended Once a room, whoever or whatever ended it.
- * @property {ServerMessage} message Everything the server says, unknown kinds and late messages too.
- */
-/** @typedef {{ [K in ServerMessage['type']]: ServerMessageOf<K> } & LocalEvents} SignalingEvents */
 
 /** @extends {Emitter<SignalingEvents>} */
 export class Signaling extends Emitter {
   #session = new Session();
   #connection;
   #outbox;
-  #options;
-  #random;
+  #settings;
   /** @type {SignalingState} */
   #told = 'closed';
   /** Counts connections, so that what was begun for one never goes on with the next. */
@@ -69,19 +38,11 @@ export class Signaling extends Emitter {
    */
   constructor(url, options = {}) {
     super();
-    this.#options = options;
-    this.#random = options.random ?? Math.random;
-    this.#outbox = new Outbox(options.outboxLimit ?? OUTBOX_LIMIT);
+    const settings = withDefaults(options);
+    this.#settings = settings;
+    this.#outbox = new Outbox(settings.outboxLimit);
     this.#connection = new Connection(
-      {
-        url,
-        protocols: options.protocols ?? [],
-        WebSocket: options.WebSocket ?? /** @type {WebSocketConstructor} */ (globalThis.WebSocket),
-        policy: policyOf(options.reconnect),
-        random: this.#random,
-        liveness: { ...LIVENESS_TIMES, ...options.liveness },
-        readyWithinMs: options.readyWithinMs ?? READY_WITHIN_MS,
-      },
+      { url, ...settings },
       {
         opened: (protocol) => this.emit('open', { protocol }),
         received: (data) => this.#receive(data),
@@ -248,7 +209,7 @@ export class Signaling extends Emitter {
   }
 
   async #auth() {
-    const { auth } = this.#options;
+    const { auth } = this.#settings;
     return typeof auth === 'function' ? auth() : (auth ?? null);
   }
 
@@ -256,7 +217,7 @@ export class Signaling extends Emitter {
 
   /** @param {unknown} data */
   #receive(data) {
-    const message = parse(data);
+    const message = readServerMessage(data);
     if (!message) {
       this.#tellError('bad-server-message', 'The server sent something that is not a message');
       return;
@@ -268,7 +229,7 @@ export class Signaling extends Emitter {
     this.#settle();
     this.emit('message', message);
     // The kind decides the event: that the two agree is what `SignalingEvents` says.
-    if (tell) this.emit(message.type, /** @type {any} */ (message));
+    if (tell && isKnown(message)) this.emit(message.type, /** @type {any} */ (message));
     if (reconnected) this.emit('reconnected', { clientId: message.clientId });
   }
 
@@ -292,7 +253,7 @@ export class Signaling extends Emitter {
 
   async #renewAuth() {
     // A fixed token can't be a newer one; the application hears of `token-expiring` and may connect with another.
-    if (typeof this.#options.auth !== 'function') return;
+    if (typeof this.#settings.auth !== 'function') return;
     const era = this.#era;
     try {
       const auth = await this.#auth();
@@ -308,7 +269,7 @@ export class Signaling extends Emitter {
     this.#sayAgain = setTimeout(() => {
       const wish = this.#session.unanswered;
       if (wish && this.#begun) this.#transmit(wish);
-    }, delayMs + this.#random() * SAY_AGAIN_JITTER_MS);
+    }, delayMs + this.#settings.random() * SAY_AGAIN_JITTER_MS);
   }
 
   /** @param {Lost} lost */
@@ -317,7 +278,7 @@ export class Signaling extends Emitter {
     this.#era += 1;
     this.#begun = false;
     clearTimeout(this.#sayAgain);
-    this.#session.lost(this.#options.resumeWishes ?? true);
+    this.#session.lost(this.#settings.resumeWishes);
     if (!next.reconnect) this.#session.closed();
     const requeued = this.#session.seeking;
     const { state } = this;
@@ -349,33 +310,8 @@ export class Signaling extends Emitter {
   }
 }
 
-/**
- * @param {SignalingOptions['reconnect']} reconnect
- * @returns {ReconnectPolicy}
- */
-function policyOf(reconnect) {
-  if (typeof reconnect === 'function') return reconnect;
-  if (reconnect === false) return () => ({ reconnect: false, why: 'reconnecting is off' });
-  return (context) => nextReconnect(context, reconnect);
-}
-
-/**
- * @param {unknown} data
- * @returns {ServerMessage | null}
- */
-function parse(data) {
-  if (typeof data !== 'string') return null;
-  try {
-    const message = JSON.parse(data);
-    return typeof message?.type === 'string' ? message : null;
-  } catch {
-    return null;
-  }
-}
-
 /** @param {Sdp} sdp */
 const sdpText = (sdp) => (typeof sdp === 'string' ? sdp : (sdp.sdp ?? ''));
 
-const OUTBOX_LIMIT = 256;
-const READY_WITHIN_MS = 10_000;
+/** So that clients refused together don't all ask again together. */
 const SAY_AGAIN_JITTER_MS = 250;

@@ -144,8 +144,7 @@ inPage('descriptions as objects, candidates as bare lines and every end marker a
     await until(() => A.peerConnection.iceGatheringState === 'complete');
     for (const end of [null, '', { candidate: '' }, { candidate: '', sdpMid: '0', sdpMLineIndex: 0 }]) wire.ends.B.hear('ice', end);
     B.restartIce();
-    const [answers] = [() => wire.log.filter(({ type }) => type === 'answer').length];
-    await until(() => answers() === 2);
+    await until(() => wire.log.filter(({ type }) => type === 'answer').length === 2);
     await connected(A, B);
     return errors;
   });

@@ -9,7 +9,7 @@ import { scriptedGateway } from './scripted-gateway.js';
 
 /** @import { TestContext } from 'node:test' */
 /** @import { ReconnectContext } from '../src/reconnect.js' */
-/** @import { SignalingOptions } from '../src/signaling.js' */
+/** @import { SignalingOptions } from '../src/options.js' */
 
 test('a broken connection ends the room, is told, and the same wishes are said again on the next', async (t) => {
   const { signaling, client, gateway } = await matched(t);
@@ -166,7 +166,7 @@ test('with reconnect false the first loss is the last', async (t) => {
 });
 
 test('a server that does not answer a ping is given up, and another connection made', async (t) => {
-  const { signaling, client, gateway } = await matched(t, { liveness: { pingAfterMs: 5, deadAfterMs: 5 } });
+  const { signaling, client, gateway } = await matched(t, { liveness: { pingAfterMs: 300, deadAfterMs: 300 } });
   const close = nextOf(signaling, 'close');
   assert.deepEqual(await client.take(), { type: 'ping' });
   assert.deepEqual(await close, { code: 1006, reason: 'the server is silent', wasClean: false });
@@ -176,12 +176,15 @@ test('a server that does not answer a ping is given up, and another connection m
 
 test('a server that never greets is given up, and another connection made', async (t) => {
   const gateway = await scriptedGateway(t);
+  let connections = 0;
+  gateway.server.on('connection', (socket) => {
+    connections += 1;
+    if (connections > 1) socket.send('{"type":"ready","clientId":"me"}');
+  });
   const signaling = make(t, gateway.url, { readyWithinMs: 50 });
   const close = nextOf(signaling, 'close');
   signaling.connect();
   assert.equal((await close).reason, 'the server did not answer');
-  await gateway.connection();
-  (await gateway.connection()).greet();
   await nextOf(signaling, 'reconnected');
 });
 

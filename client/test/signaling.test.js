@@ -8,7 +8,7 @@ import { nextOf, record } from './events.js';
 import { scriptedGateway } from './scripted-gateway.js';
 
 /** @import { TestContext } from 'node:test' */
-/** @import { SignalingOptions } from '../src/signaling.js' */
+/** @import { SignalingOptions } from '../src/options.js' */
 
 test('connecting goes from closed over connecting to idle, with the id and servers that the gateway gave', async (t) => {
   const { signaling, gateway } = await start(t);
@@ -177,7 +177,9 @@ test('when the token ends soon, the auth function is asked again', async (t) => 
 test('kinds that it does not know are told only as message; what is no message is an error', async (t) => {
   const { signaling, client } = await greeted(t);
   const seen = record(signaling, ['message', 'error']);
+  const own = record(signaling, ['ended', 'close']);
   client.send({ type: 'brand-new', x: 1 });
+  client.send({ type: 'ended', why: 'a newer server may say this' });
   client.socket.send('[]');
   client.socket.send('{');
   client.socket.send(Buffer.from([1, 2]));
@@ -185,8 +187,9 @@ test('kinds that it does not know are told only as message; what is no message i
   await nextOf(signaling, 'pong');
   assert.deepEqual(
     seen.map(([kind, event]) => (kind === 'error' ? event.code : event.type)),
-    ['brand-new', 'bad-server-message', 'bad-server-message', 'bad-server-message', 'pong'],
+    ['brand-new', 'ended', 'bad-server-message', 'bad-server-message', 'bad-server-message', 'pong'],
   );
+  assert.deepEqual(own, []);
 });
 
 test('a listener taken away hears nothing, and one that throws stops neither the others nor the client', async (t) => {

@@ -27,9 +27,9 @@ export type ReconnectContext = import('./reconnect.js').ReconnectContext;
 export type ReconnectDecision = import('./reconnect.js').ReconnectDecision;
 export type ReconnectPolicy = import('./reconnect.js').ReconnectPolicy;
 export type RoomEnded = import('./session.js').RoomEnded;
-export type SignalingEvents = import('./signaling.js').SignalingEvents;
-export type SignalingOptions = import('./signaling.js').SignalingOptions;
-export type SignalingState = import('./signaling.js').SignalingState;
+export type SignalingEvents = import('./events.js').SignalingEvents;
+export type SignalingOptions = import('./options.js').SignalingOptions;
+export type SignalingState = import('./events.js').SignalingState;
 /** @typedef {import('./call.js').CallEvents} CallEvents */
 /** @typedef {import('./call.js').CallOptions} CallOptions */
 /** @typedef {import('./call.js').CallSignaling} CallSignaling */
@@ -53,6 +53,6 @@ export type SignalingState = import('./signaling.js').SignalingState;
 /** @typedef {import('./reconnect.js').ReconnectDecision} ReconnectDecision */
 /** @typedef {import('./reconnect.js').ReconnectPolicy} ReconnectPolicy */
 /** @typedef {import('./session.js').RoomEnded} RoomEnded */
-/** @typedef {import('./signaling.js').SignalingEvents} SignalingEvents */
-/** @typedef {import('./signaling.js').SignalingOptions} SignalingOptions */
-/** @typedef {import('./signaling.js').SignalingState} SignalingState */
+/** @typedef {import('./events.js').SignalingEvents} SignalingEvents */
+/** @typedef {import('./options.js').SignalingOptions} SignalingOptions */
+/** @typedef {import('./events.js').SignalingState} SignalingState */

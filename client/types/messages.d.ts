@@ -1,6 +1,6 @@
 /**
- * What is said between a client and the gateway: every message of the base protocol as a type. Nothing runs here; what the
- * messages mean to a client is `signaling.js`'s.
+ * What is said between a client and the gateway: every message of the base protocol as a type, and how one is read.
+ * What a message means to a client is `session.js`'s.
  *
  * Servers may add optional fields and new kinds of message. A client ignores what it doesn't know, so no type here is
  * closed against extra fields at run time.
@@ -267,4 +267,15 @@ export type ServerMessageOf<K extends ServerMessage['type']> = Extract<ServerMes
  * @template {ServerMessage['type']} K
  * @typedef {Extract<ServerMessage, { type: K }>} ServerMessageOf
  */
-export {};
+/**
+ * @param {unknown} data What came over the socket.
+ * @returns {ServerMessage | null}
+ */
+export declare function readServerMessage(data: unknown): ServerMessage | null;
+/**
+ * Newer servers may say more. What they call it must not be taken for one of the client's own events.
+ * @param {{ type: string }} message
+ */
+export declare const isKnown: ({ type }: {
+    type: string;
+}) => boolean;

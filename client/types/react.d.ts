@@ -6,7 +6,8 @@
  * with one connection.
  */
 import type { AnswerMessage, Candidate, ErrorMessage, Extra, IceMessage, MatchedMessage, OfferMessage, PartnerLeftMessage, Sdp, Wishes } from './messages.js';
-import type { SignalingOptions, SignalingState } from './signaling.js';
+import type { SignalingState } from './events.js';
+import type { SignalingOptions } from './options.js';
 import { Signaling } from './signaling.js';
 export type SignalingListeners = {
     onMatched?: (message: MatchedMessage, signaling: Signaling) => void;

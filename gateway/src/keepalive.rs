@@ -10,7 +10,7 @@ use duet_proto::time::Time;
 /// How patient.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KeepaliveConfig {
-    /// Silence after which a ping is sent.
+    /// Silence after which a ping is sent; zero means never.
     pub interval: Duration,
     /// Silence after a ping that means that nobody is there.
     pub timeout: Duration,
@@ -54,14 +54,14 @@ impl Keepalive {
         self.due = now + self.config.interval;
     }
 
-    /// When [`handle_timeout`](Self::handle_timeout) is due.
-    pub fn timeout(&self) -> Time {
-        self.due
+    /// When [`handle_timeout`](Self::handle_timeout) is due, if ever.
+    pub fn timeout(&self) -> Option<Time> {
+        (!self.config.interval.is_zero()).then_some(self.due)
     }
 
     /// Says what is due.
     pub fn handle_timeout(&mut self, now: Time) -> Liveness {
-        if now < self.due {
+        if self.timeout().is_none_or(|due| now < due) {
             return Liveness::Fine;
         }
         self.due = now + self.config.timeout;
@@ -80,11 +80,19 @@ mod tests {
     #[test]
     fn silence_is_asked_and_then_believed() {
         let mut keepalive = Keepalive::new(KeepaliveConfig::default(), Duration::ZERO, at(0));
-        assert_eq!(keepalive.timeout(), at(25));
+        assert_eq!(keepalive.timeout(), Some(at(25)));
         assert_eq!(keepalive.handle_timeout(at(24)), Liveness::Fine);
         assert_eq!(keepalive.handle_timeout(at(25)), Liveness::Ask);
-        assert_eq!(keepalive.timeout(), at(35));
+        assert_eq!(keepalive.timeout(), Some(at(35)));
         assert_eq!(keepalive.handle_timeout(at(35)), Liveness::Dead);
+    }
+
+    #[test]
+    fn no_interval_is_no_pings() {
+        let config = KeepaliveConfig { interval: Duration::ZERO, ..KeepaliveConfig::default() };
+        let mut keepalive = Keepalive::new(config, Duration::ZERO, at(0));
+        assert_eq!(keepalive.timeout(), None);
+        assert_eq!(keepalive.handle_timeout(at(9_999)), Liveness::Fine);
     }
 
     #[test]

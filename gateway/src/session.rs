@@ -21,6 +21,8 @@ mod activity;
 mod incoming;
 mod links;
 mod partner;
+#[cfg(test)]
+mod tests;
 
 use activity::Activity;
 
@@ -177,7 +179,7 @@ impl Session {
         if self.closed {
             return None;
         }
-        [Some(self.keepalive.timeout()), self.drain_at, self.wish_deadline()].into_iter().flatten().min()
+        [self.keepalive.timeout(), self.drain_at, self.wish_deadline()].into_iter().flatten().min()
     }
 
     /// The next thing to do.

@@ -1,1 +1,20 @@
-//! soon
+//! The shell around the machine: who holds it, how frames get in and out, and how other services ask about it.
+//!
+//! It decides what the machine can't know: clocks, sockets, statuses, when a link is too slow. What a frame means it leaves to
+//! [`crate::Matchmaker`]; configuration, TLS and process signals to the process around.
+
+mod answers;
+mod clock;
+mod link;
+mod listener;
+mod names;
+mod patience;
+mod queries;
+mod replica;
+mod serve;
+mod signaling;
+mod timer;
+
+pub use link::LinkEnd;
+pub use replica::Replica;
+pub use serve::PortConfig;

@@ -7,7 +7,5 @@ use crate::sessions::Session;
 
 /// Whether the two suit each other now.
 pub(crate) fn suit(one: &Session, other: &Session, now: Time) -> bool {
-    one.client != other.client
-        && !one.keeps_apart_from(other.client, now)
-        && !other.keeps_apart_from(one.client, now)
+    one.client != other.client && !one.keeps_apart_from(other.client, now) && !other.keeps_apart_from(one.client, now)
 }

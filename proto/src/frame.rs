@@ -89,16 +89,12 @@ pub struct Join {
 
 /// What a partner must be like.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Default)]
 pub struct Wishes {
     /// Only sessions of the same pool meet.
     pub pool: PoolName,
 }
 
-impl Default for Wishes {
-    fn default() -> Self {
-        Wishes { pool: PoolName::default() }
-    }
-}
 
 /// A pool's name: 1 to [`crate::bounds::POOL`] characters, none a control character. Cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -3,6 +3,8 @@
 //! `golden/client.txt` pairs a client's text with what is understood, `golden/server.txt` lists the server's texts. After a
 //! wanted change: `UPDATE_GOLDEN=1 cargo test -p duet-proto --test json`, and read the diff.
 
+#![allow(clippy::unwrap_used, reason = "a test may")]
+
 use std::path::Path;
 use std::time::Duration;
 use std::{env, fs};

@@ -1,1 +1,45 @@
-fn main() {}
+//! Duet's executable. Its verbs are its processes: standalone, gateway, matchmaker; and a check for containers.
+//!
+//! It reads the settings, joins the two halves that don't know each other, and ends them on a signal. It decides nothing about
+//! clients.
+
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+
+mod cli;
+mod failure;
+mod healthcheck;
+mod process;
+mod shutdown;
+mod telemetry;
+
+use cli::Verb;
+use failure::Failure;
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+/// The steps of a start, none of which binds a port before all settings are known to be good.
+fn run() -> Result<(), Failure> {
+    let verb = match cli::parse(std::env::args_os()) {
+        Ok(verb) => verb,
+        Err(asked) if matches!(asked.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
+            // Nobody reads it; then there is nobody to tell.
+            let _ = asked.print();
+            return Ok(());
+        }
+        Err(error) => return Err(Failure::Usage(error.into())),
+    };
+    telemetry::start()?;
+    match verb {
+        Verb::Standalone(args) => process::standalone(args),
+        Verb::Gateway(args) => process::gateway(args),
+        Verb::Matchmaker(args) => process::matchmaker(args),
+        Verb::Healthcheck(args) => healthcheck::run(&args),
+    }
+}

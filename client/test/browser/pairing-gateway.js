@@ -60,6 +60,20 @@ class Pairing {
   #count = 0;
   /** @type {Set<Member>} */
   members = new Set();
+  /** @type {{ reason: string, roomId: string }[]} */
+  reports = [];
+
+  /** @type {(() => void)[] | null} */
+  #ungreeted = null;
+
+  /** Greets nobody new until the function it gives is called: so a test can look at what a page does meanwhile. */
+  holdGreetings() {
+    this.#ungreeted = [];
+    return () => {
+      for (const greet of this.#ungreeted ?? []) greet();
+      this.#ungreeted = null;
+    };
+  }
 
   /** @param {import('node:http').Server} server */
   constructor(server) {
@@ -72,7 +86,9 @@ class Pairing {
     /** @type {Member} */
     const member = { id: `c${(this.#count += 1)}`, socket, partner: null, room: '' };
     this.members.add(member);
-    say(member, { type: 'ready', clientId: member.id, iceServers: [] });
+    const greet = () => say(member, { type: 'ready', clientId: member.id, iceServers: [] });
+    if (this.#ungreeted) this.#ungreeted.push(greet);
+    else greet();
     socket.on('message', (data) => this.#take(member, JSON.parse(String(data))));
     socket.on('close', () => {
       this.members.delete(member);
@@ -87,6 +103,9 @@ class Pairing {
     else if (type === 'next' || type === 'leave') {
       this.#part(member, type === 'next' ? 'next' : 'left');
       if (type === 'next') this.#seek(member);
+    } else if (type === 'report') {
+      this.reports.push(message);
+      this.#part(member, 'left');
     } else if (type === 'ping') say(member, { ...message, type: 'pong' });
     else if (['offer', 'answer', 'ice'].includes(type) && member.partner && (roomId ?? member.room) === member.room) {
       say(member.partner, { ...rest, type, from: member.id });

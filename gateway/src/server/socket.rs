@@ -55,8 +55,8 @@ async fn run(stream: TcpStream, already_read: Bytes, worker: &Worker) {
                 session.handle_bytes(now);
                 session.handle_text(&text, now);
             }),
-            Event::Heard => worker.feed(&connection, |session, now| session.handle_bytes(now)),
-            Event::Timeout => worker.feed(&connection, |session, now| session.handle_timeout(now)),
+            Event::Heard => worker.feed(&connection, super::super::session::Session::handle_bytes),
+            Event::Timeout => worker.feed(&connection, super::super::session::Session::handle_timeout),
             Event::End(end) => break end,
         }
     };

@@ -1,1 +1,351 @@
-//! soon
+//! The rules once more, as plainly as they can be put: lists of everybody, searched from end to end. Nothing is shared with the
+//! machine but the words of its outputs.
+
+use std::time::Duration;
+
+use duet_matchmaker::Config;
+use duet_proto::ids::TicketNumber;
+use duet_proto::time::Time;
+
+use crate::world::{Act, Event, Was, seconds};
+
+pub(crate) struct Oracle {
+    config: Config,
+    pub(crate) links: Vec<u32>,
+    pub(crate) people: Vec<Person>,
+    pub(crate) rooms: Vec<Room>,
+    apart: Vec<Apart>,
+    arrivals: u64,
+    lines: Vec<String>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Person {
+    pub(crate) name: char,
+    pub(crate) link: u32,
+    pub(crate) ticket: TicketNumber,
+    pool: &'static str,
+    queued: Time,
+    arrival: u64,
+    pub(crate) place: Place,
+    last: Option<(char, usize, Time)>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    Idle,
+    Waiting,
+    /// The room's number.
+    Room(usize),
+}
+
+/// Rooms stay listed after their end; the first is number 1.
+pub(crate) struct Room {
+    /// Who offers comes first.
+    members: [char; 2],
+    created: Time,
+    pub(crate) sent: [u64; 2],
+}
+
+struct Apart {
+    presser: char,
+    left: char,
+    until: Time,
+    tried_again: bool,
+}
+
+impl Oracle {
+    pub(crate) fn new(config: Config) -> Self {
+        let (links, people, rooms, apart, lines) = Default::default();
+        Oracle { config, links, people, rooms, apart, arrivals: 0, lines }
+    }
+
+    pub(crate) fn feed(&mut self, event: Event, now: Time) -> Vec<String> {
+        match event {
+            Event::LinkUp(link) => {
+                if self.links.contains(&link) {
+                    self.lines.push("old replaced".into());
+                    self.end_link(link, now);
+                }
+                self.links.push(link);
+            }
+            Event::LinkDown(link) => self.end_link(link, now),
+            Event::Attach(name, link, was) => self.attach(name, link, was, now),
+            Event::Frame(name, act) => self.act(name, act, now),
+            Event::Timeout => self.time_out(now),
+        }
+        std::mem::take(&mut self.lines)
+    }
+
+    pub(crate) fn next_deadline(&self) -> Option<Time> {
+        self.apart.iter().filter(|apart| !apart.tried_again).map(|apart| apart.until).min()
+    }
+
+    pub(crate) fn person(&self, name: char) -> Option<&Person> {
+        self.people.iter().find(|person| person.name == name)
+    }
+
+    pub(crate) fn side(&self, name: char, room: usize) -> usize {
+        usize::from(self.rooms[room - 1].members[1] == name)
+    }
+
+    fn at(&mut self, name: char) -> &mut Person {
+        self.people.iter_mut().find(|person| person.name == name).unwrap()
+    }
+
+    fn attach(&mut self, name: char, link: u32, was: Was, now: Time) {
+        if self.person(name).is_some() {
+            return self.refuse(link, "two sessions have the same client id", now);
+        }
+        let ticket = TicketNumber::default();
+        self.people.push(Person {
+            name,
+            link,
+            ticket,
+            pool: "",
+            queued: now,
+            arrival: 0,
+            place: Place::Idle,
+            last: None,
+        });
+        match was {
+            Was::Idle => {}
+            Was::Waiting { attempt, pool, waited } => self.act(name, Act::Join { attempt, pool, waited }, now),
+            Was::InRoom { ticket, pool, waited } => {
+                let arrival = self.arrive();
+                let person = self.at(name);
+                (person.ticket, person.pool, person.queued, person.arrival) = (ticket, pool, now - waited, arrival);
+                if self.tell_left(name, "disconnected") {
+                    self.place(name, now);
+                }
+            }
+        }
+    }
+
+    fn act(&mut self, name: char, act: Act, now: Time) {
+        let before = self.person(name).unwrap().clone();
+        let attempt = match act {
+            Act::Join { attempt, .. } | Act::Next { attempt, .. } | Act::Leave { attempt } => Some(attempt),
+            Act::Report { attempt, room } if before.place == Place::Room(room) => Some(attempt),
+            Act::Report { attempt, .. } => Some(attempt).filter(|attempt| *attempt != before.ticket.attempt),
+            Act::Forward { .. } | Act::Ack { .. } | Act::Detach => None,
+        };
+        if let Some(attempt) = attempt {
+            if attempt <= before.ticket.attempt {
+                return self.refuse(before.link, "an attempt is not above the session's earlier ones", now);
+            }
+            self.at(name).ticket = TicketNumber { attempt, round: 0 };
+        }
+        match act {
+            Act::Join { pool, waited, .. } => {
+                let partner = self.walk_out(name, now);
+                if before.place == Place::Idle {
+                    let arrival = self.arrive();
+                    (self.at(name).queued, self.at(name).arrival) = (now - waited, arrival);
+                }
+                self.at(name).pool = pool;
+                let mut placing = vec![name];
+                if let Some((partner, _)) = partner
+                    && self.tell_left(partner, "left")
+                {
+                    placing.push(partner);
+                }
+                self.place_in_turn(placing, now);
+            }
+            Act::Next { pool, .. } => self.next(name, pool, before.place, now),
+            Act::Leave { .. } => self.leave(name, "left", now),
+            Act::Report { room, .. } => {
+                if attempt.is_some() {
+                    self.leave(name, "left", now);
+                }
+                let known = self.person(name).unwrap().last;
+                if let Some((last, of, parted)) = known
+                    && of == room
+                    && now.since(parted) <= self.config.report_window
+                {
+                    self.lines.push(format!("{name} reports {last} of r{room} for spam"));
+                }
+            }
+            Act::Forward { ticket, seq } => self.forward(&before, ticket, seq, now),
+            Act::Ack { .. } => {}
+            Act::Detach => {
+                self.leave(name, "disconnected", now);
+                self.forget(name);
+            }
+        }
+    }
+
+    fn next(&mut self, name: char, pool: &'static str, before: Place, now: Time) {
+        let partner = self.walk_out(name, now);
+        let mut placing = Vec::new();
+        if let Some((partner, lasted)) = partner {
+            self.apart.retain(|apart| (apart.presser, apart.left) != (name, partner));
+            let until = now + self.config.rematch_after;
+            self.apart.push(Apart { presser: name, left: partner, until, tried_again: false });
+            if self.tell_left(partner, "next") {
+                self.to_the_end_if_long(partner, lasted, now);
+                placing.push(partner);
+            }
+        }
+        if before != Place::Waiting {
+            let arrival = self.arrive();
+            (self.at(name).queued, self.at(name).arrival) = (now, arrival);
+        }
+        self.at(name).pool = pool;
+        placing.push(name);
+        self.place_in_turn(placing, now);
+    }
+
+    fn leave(&mut self, name: char, reason: &str, now: Time) {
+        if let Some((partner, lasted)) = self.walk_out(name, now)
+            && self.tell_left(partner, reason)
+        {
+            self.to_the_end_if_long(partner, lasted, now);
+            self.place(partner, now);
+        }
+    }
+
+    fn forward(&mut self, sender: &Person, ticket: TicketNumber, seq: u64, now: Time) {
+        let Place::Room(room) = sender.place else { return };
+        if ticket != sender.ticket {
+            return;
+        }
+        let side = self.side(sender.name, room);
+        let sent = self.rooms[room - 1].sent[side];
+        if seq > sent + 1 {
+            return self.refuse(sender.link, "forwarded messages have a gap", now);
+        }
+        if seq == sent + 1 {
+            self.rooms[room - 1].sent[side] = seq;
+            let partner = self.rooms[room - 1].members[1 - side];
+            let number = self.number(partner);
+            self.lines.push(format!("{partner} gets {number} #{seq} {}{seq}", sender.name));
+        }
+    }
+
+    fn end_link(&mut self, link: u32, now: Time) {
+        self.links.retain(|up| *up != link);
+        let gone: Vec<char> =
+            self.people.iter().filter(|person| person.link == link).map(|person| person.name).collect();
+        let survivors: Vec<char> =
+            gone.iter().filter_map(|name| self.walk_out(*name, now)).map(|(name, _)| name).collect();
+        gone.iter().for_each(|name| self.forget(*name));
+        let mut placing = Vec::new();
+        for survivor in survivors.into_iter().filter(|survivor| !gone.contains(survivor)) {
+            if self.tell_left(survivor, "disconnected") {
+                placing.push(survivor);
+            }
+        }
+        self.place_in_turn(placing, now);
+    }
+
+    fn refuse(&mut self, link: u32, reason: &str, now: Time) {
+        self.lines.push(format!("{link} refused: {reason}"));
+        self.end_link(link, now);
+    }
+
+    fn time_out(&mut self, now: Time) {
+        let mut due = Vec::new();
+        for apart in self.apart.iter_mut().filter(|apart| !apart.tried_again && apart.until <= now) {
+            apart.tried_again = true;
+            due.push(apart.presser);
+        }
+        let mut due: Vec<Person> = self.people.iter().filter(|person| due.contains(&person.name)).cloned().collect();
+        due.sort_by_key(|person| (person.queued, person.arrival));
+        for person in due {
+            if self.at(person.name).place == Place::Waiting
+                && let Some(partner) = self.oldest_suitable(person.name, now)
+            {
+                self.meet(person.name, partner, now);
+            }
+        }
+    }
+
+    /// Out of the queue or the room. Tells the partner, and how long the room lasted.
+    fn walk_out(&mut self, name: char, now: Time) -> Option<(char, Duration)> {
+        let place = std::mem::replace(&mut self.at(name).place, Place::Idle);
+        let Place::Room(number) = place else { return None };
+        let Room { members, created, .. } = self.rooms[number - 1];
+        let partner = if members[0] == name { members[1] } else { members[0] };
+        self.at(partner).place = Place::Idle;
+        self.at(name).last = Some((partner, number, now));
+        self.at(partner).last = Some((name, number, now));
+        Some((partner, now.since(created)))
+    }
+
+    /// Whether it is to be placed again.
+    fn tell_left(&mut self, name: char, reason: &str) -> bool {
+        let requeued = self.config.requeue_on_partner_leave;
+        let then = if requeued { "requeued" } else { "idle" };
+        let number = self.number(name);
+        self.lines.push(format!("{name} left {number} {reason} {then}"));
+        if requeued {
+            self.at(name).ticket.round += 1;
+        }
+        requeued
+    }
+
+    fn to_the_end_if_long(&mut self, name: char, lasted: Duration, now: Time) {
+        if lasted >= self.config.short_room {
+            let arrival = self.arrive();
+            (self.at(name).queued, self.at(name).arrival) = (now, arrival);
+        }
+    }
+
+    fn place_in_turn(&mut self, mut names: Vec<char>, now: Time) {
+        names.sort_by_key(|name| (self.person(*name).unwrap().queued, self.person(*name).unwrap().arrival));
+        names.into_iter().for_each(|name| self.place(name, now));
+    }
+
+    fn place(&mut self, name: char, now: Time) {
+        if let Some(partner) = self.oldest_suitable(name, now) {
+            return self.meet(name, partner, now);
+        }
+        self.at(name).place = Place::Waiting;
+        let person = self.person(name).unwrap();
+        let turn = |person: &Person| (person.queued, person.arrival);
+        let position = self.waiting(person.pool).filter(|other| turn(other) <= turn(person)).count();
+        let (number, waited) = (self.number(name), seconds(now.since(person.queued)));
+        self.lines.push(format!("{name} waiting {number} {} at {position} {waited}", person.pool));
+    }
+
+    fn meet(&mut self, name: char, partner: char, now: Time) {
+        self.rooms.push(Room { members: [name, partner], created: now, sent: [0, 0] });
+        let room = self.rooms.len();
+        for (one, other, role) in [(partner, name, "answers"), (name, partner, "offers")] {
+            self.at(one).place = Place::Room(room);
+            let (number, waited) = (self.number(one), seconds(now.since(self.person(one).unwrap().queued)));
+            self.lines.push(format!("{one} matched {number} {other} r{room} {role} {waited}"));
+        }
+    }
+
+    fn oldest_suitable(&self, name: char, now: Time) -> Option<char> {
+        let apart = |one: char, other: char| {
+            self.apart.iter().any(|apart| (apart.presser, apart.left) == (one, other) && apart.until > now)
+        };
+        let pool = self.person(name).unwrap().pool;
+        let suitable = self
+            .waiting(pool)
+            .filter(|other| other.name != name && !apart(name, other.name) && !apart(other.name, name));
+        suitable.min_by_key(|other| (other.queued, other.arrival)).map(|other| other.name)
+    }
+
+    fn waiting(&self, pool: &'static str) -> impl Iterator<Item = &Person> {
+        self.people.iter().filter(move |person| person.place == Place::Waiting && person.pool == pool)
+    }
+
+    fn forget(&mut self, name: char) {
+        self.people.retain(|person| person.name != name);
+        self.apart.retain(|apart| apart.presser != name);
+    }
+
+    fn number(&self, name: char) -> String {
+        let ticket = self.person(name).unwrap().ticket;
+        format!("{}.{}", ticket.attempt, ticket.round)
+    }
+
+    fn arrive(&mut self) -> u64 {
+        self.arrivals += 1;
+        self.arrivals
+    }
+}

@@ -1,1 +1,188 @@
-//! soon
+//! Random runs: whatever happens, the machine says exactly what the oracle says, and a judge that knows only the outputs finds
+//! nobody in two rooms, nobody with oneself, every message once and in order, and none after the end.
+//!
+//! A failing run is shrunk and its seed kept by proptest.
+
+use std::time::Duration;
+
+use duet_matchmaker::{Config, SessionState};
+use duet_proto::ids::TicketNumber;
+use duet_proto::time::Time;
+use proptest::prelude::*;
+
+use crate::oracle::{Oracle, Place};
+use crate::world::{Act, Event, Was, World, client_id};
+
+mod judge;
+
+use judge::Judge;
+
+/// One step of a run, before it is known what is possible.
+#[derive(Clone, Debug)]
+enum Step {
+    Wait(u64),
+    LinkUp(u32),
+    LinkDown(u32),
+    Attach(char, u32, u8, u64),
+    Join(char, bool, u64),
+    Next(char, bool),
+    Leave(char),
+    Report(char, usize, bool),
+    Forward(char, Number),
+    Ack(char),
+    Detach(char),
+    OldAttempt(char),
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Number {
+    Next,
+    Again,
+    OldTicket,
+    Gap,
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let client = || prop::sample::select(vec!['a', 'b', 'c', 'd', 'e', 'f', 'g']);
+    let number = prop_oneof![
+        20 => Just(Number::Next), 4 => Just(Number::Again), 4 => Just(Number::OldTicket), 1 => Just(Number::Gap)
+    ];
+    let step = prop_oneof![
+        20 => prop_oneof![3 => 0..1_500u64, 1 => 1_500..15_000u64].prop_map(Step::Wait),
+        2 => (1..4u32).prop_map(Step::LinkUp),
+        1 => (1..4u32).prop_map(Step::LinkDown),
+        20 => (client(), 1..4u32, 0..6u8, 0..20_000u64).prop_map(|(c, link, was, ago)| Step::Attach(c, link, was, ago)),
+        30 => (client(), prop::bool::weighted(0.2), 0..4u64).prop_map(|(c, chess, waited)| Step::Join(c, chess, waited * 500)),
+        30 => (client(), prop::bool::weighted(0.1)).prop_map(|(c, chess)| Step::Next(c, chess)),
+        6 => client().prop_map(Step::Leave),
+        4 => (client(), 0..3usize, any::<bool>()).prop_map(|(c, back, raised)| Step::Report(c, back, raised)),
+        20 => (client(), number).prop_map(|(c, number)| Step::Forward(c, number)),
+        3 => client().prop_map(Step::Ack),
+        5 => client().prop_map(Step::Detach),
+        1 => client().prop_map(Step::OldAttempt),
+    ];
+    prop::collection::vec(step, 1..250)
+}
+
+struct Run {
+    world: World,
+    oracle: Oracle,
+    judge: Judge,
+    now: Time,
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_machine_does_what_the_oracle_says(steps in steps(), requeue in prop::bool::weighted(0.8)) {
+        let config = Config { requeue_on_partner_leave: requeue, ..Config::default() };
+        let (world, oracle) = (World::new(config), Oracle::new(config));
+        let mut run = Run { world, oracle, judge: Judge::default(), now: Time::ZERO };
+        (1..4).for_each(|link| run.both(Event::LinkUp(link)));
+        for step in steps {
+            match run.event(&step) {
+                Some(event) => run.both(event),
+                None => if let Step::Wait(millis) = step { run.wait(Duration::from_millis(millis)) },
+            }
+        }
+    }
+}
+
+impl Run {
+    /// Feeds both and compares all that can be seen.
+    fn both(&mut self, event: Event) {
+        self.judge.sees(&event, &self.oracle);
+        let (said, expected) = (self.world.feed(event.clone(), self.now), self.oracle.feed(event.clone(), self.now));
+        assert_eq!(said, expected, "after {event:?} at {:?}", self.now);
+        self.judge.hears(&said);
+        assert_eq!(self.world.machine.poll_timeout(), self.oracle.next_deadline(), "after {event:?}");
+        let stats = self.world.machine.stats(self.now);
+        let count =
+            |wanted: fn(&Place) -> bool| self.oracle.people.iter().filter(|person| wanted(&person.place)).count();
+        let waiting = count(|place| *place == Place::Waiting);
+        let talking = count(|place| matches!(place, Place::Room(_)));
+        assert_eq!((stats.sessions, stats.links), (self.oracle.people.len(), self.oracle.links.len()));
+        assert_eq!((stats.waiting, stats.rooms * 2), (waiting, talking));
+        for person in &self.oracle.people {
+            let state = self.world.machine.session(client_id(person.name)).unwrap().state;
+            let agrees = match state {
+                SessionState::Idle => person.place == Place::Idle,
+                SessionState::Waiting { .. } => person.place == Place::Waiting,
+                SessionState::Matched { room } => {
+                    matches!(person.place, Place::Room(of) if self.world.room_id(of) == room)
+                }
+            };
+            assert!(agrees, "{person:?} is {state:?}");
+        }
+    }
+
+    /// Lets time pass, with a stop at each deadline.
+    fn wait(&mut self, duration: Duration) {
+        let until = self.now + duration;
+        while let Some(deadline) = self.oracle.next_deadline().filter(|deadline| *deadline <= until) {
+            self.now = self.now.max(deadline);
+            self.both(Event::Timeout);
+        }
+        self.now = until;
+    }
+
+    /// What a step comes to, if it is possible.
+    fn event(&self, step: &Step) -> Option<Event> {
+        let pool = |chess: bool| if chess { "chess" } else { "default" };
+        let next_attempt = |client: char| self.oracle.person(client).map(|person| person.ticket.attempt + 1);
+        let act = |client: char, act: Act| self.oracle.person(client).map(|_| Event::Frame(client, act));
+        let is_up = |link: &u32| self.oracle.links.contains(link);
+        match *step {
+            Step::Wait(_) => None,
+            Step::LinkUp(link) => Some(Event::LinkUp(link)),
+            Step::LinkDown(link) => Some(Event::LinkDown(link)).filter(|_| is_up(&link)),
+            Step::Attach(client, link, was, millis) if is_up(&link) && self.oracle.person(client).is_none() => {
+                Some(Event::Attach(client, link, was_doing(was, Duration::from_millis(millis))))
+            }
+            Step::Attach(..) => None,
+            Step::Join(client, chess, millis) => {
+                let (pool, waited) = (pool(chess), Duration::from_millis(millis));
+                act(client, Act::Join { attempt: next_attempt(client)?, pool, waited })
+            }
+            Step::Next(client, chess) => act(client, Act::Next { attempt: next_attempt(client)?, pool: pool(chess) }),
+            Step::Leave(client) => act(client, Act::Leave { attempt: next_attempt(client)? }),
+            Step::Report(client, back, raised) => {
+                let attempt = next_attempt(client)? - u32::from(!raised);
+                // The newest rooms are the likeliest to be somebody's current or last one.
+                act(client, Act::Report { attempt, room: self.oracle.rooms.len().saturating_sub(back) })
+            }
+            Step::Forward(client, number) => self.forward(client, number),
+            Step::Ack(client) => {
+                let ticket = self.oracle.person(client)?.ticket;
+                act(client, Act::Ack { ticket, seq: 1 })
+            }
+            Step::Detach(client) => act(client, Act::Detach),
+            Step::OldAttempt(client) => act(client, Act::Leave { attempt: next_attempt(client)? - 1 }),
+        }
+    }
+
+    fn forward(&self, client: char, number: Number) -> Option<Event> {
+        let person = self.oracle.person(client)?;
+        let sent = match person.place {
+            Place::Room(room) => self.oracle.rooms[room - 1].sent[self.oracle.side(client, room)],
+            Place::Idle | Place::Waiting => 0,
+        };
+        let old = TicketNumber { round: person.ticket.round.wrapping_sub(1), ..person.ticket };
+        let (ticket, seq) = match number {
+            Number::Next => (person.ticket, sent + 1),
+            Number::Again => (person.ticket, sent),
+            Number::OldTicket => (old, sent + 1),
+            Number::Gap => (person.ticket, sent + 2),
+        };
+        Some(Event::Frame(client, Act::Forward { ticket, seq }))
+    }
+}
+
+fn was_doing(was: u8, waited: Duration) -> Was {
+    match was {
+        0 => Was::Waiting { attempt: 3, pool: "default", waited },
+        1 => Was::InRoom { ticket: TicketNumber { attempt: 2, round: 1 }, pool: "default", waited },
+        _ => Was::Idle,
+    }
+}

@@ -12,17 +12,17 @@ use duet_proto::ids::{BootId, ClientId, RoomId, SessionNumber, TicketNumber};
 use duet_proto::link::GatewayHello;
 use duet_proto::time::Time;
 
-pub struct World {
-    pub machine: Matchmaker,
+pub(crate) struct World {
+    pub(crate) machine: Matchmaker,
     links: BTreeMap<u32, LinkKey>,
-    pub sessions: BTreeMap<char, (u32, SessionNumber)>,
+    pub(crate) sessions: BTreeMap<char, (u32, SessionNumber)>,
     numbers: u64,
     rooms: Vec<RoomId>,
 }
 
 /// Something that happens, by names.
 #[derive(Clone, Debug)]
-pub enum Event {
+pub(crate) enum Event {
     LinkUp(u32),
     LinkDown(u32),
     Attach(char, u32, Was),
@@ -32,32 +32,50 @@ pub enum Event {
 
 /// What an attached session was doing.
 #[derive(Clone, Debug)]
-pub enum Was {
+pub(crate) enum Was {
     Idle,
     Waiting { attempt: u32, pool: &'static str, waited: Duration },
     InRoom { ticket: TicketNumber, pool: &'static str, waited: Duration },
 }
 
 #[derive(Clone, Debug)]
-pub enum Act {
-    Join { attempt: u32, pool: &'static str, waited: Duration },
-    Next { attempt: u32, pool: &'static str },
-    Leave { attempt: u32 },
+pub(crate) enum Act {
+    Join {
+        attempt: u32,
+        pool: &'static str,
+        waited: Duration,
+    },
+    Next {
+        attempt: u32,
+        pool: &'static str,
+    },
+    Leave {
+        attempt: u32,
+    },
     /// Rooms by number; 0 is one that never was.
-    Report { attempt: u32, room: usize },
-    Forward { ticket: TicketNumber, seq: u64 },
-    Ack { ticket: TicketNumber, seq: u64 },
+    Report {
+        attempt: u32,
+        room: usize,
+    },
+    Forward {
+        ticket: TicketNumber,
+        seq: u64,
+    },
+    Ack {
+        ticket: TicketNumber,
+        seq: u64,
+    },
     Detach,
 }
 
 impl World {
-    pub fn new(config: Config) -> Self {
+    pub(crate) fn new(config: Config) -> Self {
         let machine = Matchmaker::new(config, [7; 32]);
         World { machine, links: BTreeMap::new(), sessions: BTreeMap::new(), numbers: 0, rooms: Vec::new() }
     }
 
     /// Lets it happen, and tells all that came of it.
-    pub fn feed(&mut self, event: Event, now: Time) -> Vec<String> {
+    pub(crate) fn feed(&mut self, event: Event, now: Time) -> Vec<String> {
         match event {
             Event::LinkUp(link) => {
                 let hello = GatewayHello { gateway: format!("g{link}"), boot: BootId::from_random([1; 16]), worker: 0 };
@@ -96,7 +114,9 @@ impl World {
                 reason: "spam".into(),
                 details: String::new(),
             },
-            Act::Forward { ticket, seq } => Up::Forward(Forward { ticket, seq, text: Bytes::from(format!("{client}{seq}")) }),
+            Act::Forward { ticket, seq } => {
+                Up::Forward(Forward { ticket, seq, text: Bytes::from(format!("{client}{seq}")) })
+            }
             Act::Ack { ticket, seq } => Up::Ack { ticket, seq },
             Act::Detach => Up::Detach,
         }
@@ -110,7 +130,8 @@ impl World {
     fn line(&mut self, output: Output) -> String {
         match output {
             Output::Frame { link, frame } => {
-                let named = |(_, session): &(&char, &(u32, SessionNumber))| **session == (self.link(link), frame.session);
+                let named =
+                    |(_, session): &(&char, &(u32, SessionNumber))| **session == (self.link(link), frame.session);
                 let to = self.sessions.iter().find(named).map(|(client, _)| *client).expect("outputs are for sessions");
                 self.frame_line(to, frame.kind)
             }
@@ -161,12 +182,12 @@ impl World {
         }) + 1
     }
 
-    pub fn room_id(&self, number: usize) -> RoomId {
+    pub(crate) fn room_id(&self, number: usize) -> RoomId {
         self.rooms[number - 1]
     }
 }
 
-pub fn client_id(client: char) -> ClientId {
+pub(crate) fn client_id(client: char) -> ClientId {
     ClientId::from_random([client as u8; 16])
 }
 
@@ -174,7 +195,7 @@ fn letter(client: ClientId) -> char {
     char::from(client.as_bytes()[0])
 }
 
-pub fn wishes(pool: &str) -> Wishes {
+pub(crate) fn wishes(pool: &str) -> Wishes {
     Wishes { pool: PoolName::new(pool).unwrap() }
 }
 
@@ -194,7 +215,7 @@ fn number(ticket: TicketNumber) -> String {
     format!("{}.{}", ticket.attempt, ticket.round)
 }
 
-pub fn seconds(waited: Duration) -> String {
+pub(crate) fn seconds(waited: Duration) -> String {
     format!("{}s", waited.as_secs_f64())
 }
 

@@ -1,0 +1,29 @@
+/**
+ * Every event of `Signaling` as a type, and the states it can be in. Nothing runs here; who tells what when is
+ * `signaling.js`'s.
+ */
+
+/** @import { ServerMessage, ServerMessageOf } from './messages.js' */
+/** @import { Close } from './connection.js' */
+/** @import { RoomEnded } from './session.js' */
+
+/**
+ * `idle`: connected, and no partner wanted. `waiting`: one is wanted. `closed`: at the beginning, and after `ended`.
+ * @typedef {'closed' | 'connecting' | 'idle' | 'waiting' | 'matched' | 'reconnecting'} SignalingState
+ */
+
+/**
+ * What the client tells besides the server's messages. Each of those has an event named like its `type`.
+ * @typedef {object} LocalEvents
+ * @property {{ protocol: string }} open The socket is open; `ready` follows from the server.
+ * @property {Close} close The socket is gone, for whatever reason.
+ * @property {{ attempt: number, delayMs: number, close: Close }} reconnecting
+ * @property {{ clientId: string }} reconnected
+ * @property {{ close: Close, why: string, byUs: boolean }} ended No further attempt will be made, until `connect`.
+ * @property {{ state: SignalingState, previous: SignalingState }} statechange
+ * @property {RoomEnded} room-ended Once a room, whoever or whatever ended it.
+ * @property {ServerMessage} message Everything the server says, unknown kinds and late messages too.
+ */
+/** @typedef {{ [K in ServerMessage['type']]: ServerMessageOf<K> } & LocalEvents} SignalingEvents */
+
+export {};

@@ -1,0 +1,49 @@
+/** What an application may set, and what holds unless it does. What each setting does is its user's. */
+
+/** @import { Auth } from './messages.js' */
+/** @import { WebSocketConstructor } from './connection.js' */
+/** @import { LivenessTimes } from './liveness.js' */
+/** @import { ReconnectBounds, ReconnectPolicy } from './reconnect.js' */
+
+import { LIVENESS_TIMES } from './liveness.js';
+import { nextReconnect } from './reconnect.js';
+
+/**
+ * @typedef {object} SignalingOptions
+ * @property {string[]} [protocols] WebSocket subprotocols to offer. None unless given: the base protocol.
+ * @property {Auth | (() => Auth | null | Promise<Auth | null>)} [auth] Said first on every connection. A function is asked
+ *   each time, and again when the server says that the token ends soon.
+ * @property {WebSocketConstructor} [WebSocket] The global one unless given.
+ * @property {ReconnectPolicy | Partial<ReconnectBounds> | false} [reconnect] A policy, other bounds for ours, or never.
+ * @property {boolean} [resumeWishes] Whether to ask for a partner again after a reconnect if one was wanted. True unless given.
+ * @property {number} [outboxLimit] How many messages may wait for a connection: 256 unless given.
+ * @property {Partial<LivenessTimes>} [liveness]
+ * @property {number} [readyWithinMs] How long a connection may take until the server greets: 10 s
+ *   unless given; 0 for ever.
+ * @property {() => number} [random] In [0, 1).
+ */
+
+/** @param {SignalingOptions} options */
+export function withDefaults(options) {
+  return {
+    protocols: options.protocols ?? [],
+    auth: options.auth ?? null,
+    WebSocket: options.WebSocket ?? /** @type {WebSocketConstructor} */ (globalThis.WebSocket),
+    policy: policyOf(options.reconnect),
+    resumeWishes: options.resumeWishes ?? true,
+    outboxLimit: options.outboxLimit ?? 256,
+    liveness: { ...LIVENESS_TIMES, ...options.liveness },
+    readyWithinMs: options.readyWithinMs ?? 10_000,
+    random: options.random ?? Math.random,
+  };
+}
+
+/**
+ * @param {SignalingOptions['reconnect']} reconnect
+ * @returns {ReconnectPolicy}
+ */
+function policyOf(reconnect) {
+  if (typeof reconnect === 'function') return reconnect;
+  if (reconnect === false) return () => ({ reconnect: false, why: 'reconnecting is off' });
+  return (context) => nextReconnect(context, reconnect);
+}

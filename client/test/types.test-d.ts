@@ -1,0 +1,82 @@
+/** What TypeScript lets an application say, and what not. Compiled by `npm run check`, never run. */
+
+import { Call, nextReconnect, Signaling } from 'duet-client';
+import type { ClientMessage, ErrorMessage, MatchedMessage, ServerMessage, SignalingState } from 'duet-client';
+import { useSignaling } from 'duet-client/react';
+import { WebSocket as NodeWebSocket } from 'ws';
+
+type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
+const same = <_ extends true>() => {};
+
+const signaling = new Signaling('wss://example.org/ws', { auth: async () => ({ token: 't' }), WebSocket: NodeWebSocket });
+new Signaling('wss://example.org/ws', { WebSocket, reconnect: { capMs: 5_000 }, liveness: { pingAfterMs: 0 } });
+new Signaling('wss://example.org/ws', { reconnect: (context) => nextReconnect({ ...context, attempt: 0 }) });
+// @ts-expect-error a policy gives a decision, not a number
+new Signaling('wss://example.org/ws', { reconnect: () => 500 });
+// @ts-expect-error no such option
+new Signaling('wss://example.org/ws', { reconect: false });
+
+// Events carry their messages, each its own.
+signaling.on('matched', (message) => {
+  same<Equal<typeof message, MatchedMessage>>();
+  new Call(signaling, message, { stream: null }).on('stream', (stream) => void stream.getTracks());
+  // @ts-expect-error no such field
+  message.room;
+});
+signaling.on('partner-left', ({ reason, requeued }) => {
+  same<Equal<typeof reason, 'left' | 'next' | 'disconnected' | 'closed' | 'connection-lost'>>();
+  same<Equal<typeof requeued, boolean>>();
+});
+signaling.on('error', ({ code, retryAfterMs }) => {
+  same<Equal<typeof code, ErrorMessage['code']>>();
+  same<Equal<typeof retryAfterMs, number | undefined>>();
+  // @ts-expect-error no such code
+  code === 'to-many-requests';
+});
+const off: () => void = signaling.once('statechange', ({ state }) => same<Equal<typeof state, SignalingState>>());
+off();
+// @ts-expect-error no such event
+signaling.on('match', () => {});
+// @ts-expect-error telling is the client's own
+signaling.emit('ready', { type: 'ready', clientId: 'x' });
+
+// Messages are told apart by their type.
+declare const fromServer: ServerMessage;
+switch (fromServer.type) {
+  case 'waiting':
+    fromServer.position satisfies number | undefined;
+    // @ts-expect-error of another kind
+    fromServer.roomId;
+    break;
+  case 'ice':
+    fromServer.candidate satisfies RTCIceCandidateInit | string | null;
+    break;
+}
+({ type: 'available', pool: 'x', tags: ['a'], patienceMs: 5 }) satisfies ClientMessage;
+({ type: 'state', ice: 'failed' }) satisfies ClientMessage;
+// @ts-expect-error an offer has an sdp
+({ type: 'offer' }) satisfies ClientMessage;
+// @ts-expect-error not a kind of message
+({ type: 'skip' }) satisfies ClientMessage;
+// @ts-expect-error no such outcome
+({ type: 'state', ice: 'closed' }) satisfies ClientMessage;
+
+// Calls.
+signaling.available({ tags: ['music'], region: 'eu' });
+// @ts-expect-error tags are a list
+signaling.available({ tags: 'music' });
+signaling.offer(new RTCSessionDescription({ type: 'offer', sdp: '' }), { colour: 'red' }) satisfies boolean;
+signaling.ice(null);
+// @ts-expect-error a candidate is no number
+signaling.ice(3);
+signaling.reportState({ ice: 'connected', setupMs: 3, candidateType: 'relay' });
+// @ts-expect-error read only
+signaling.roomId = 'x';
+signaling.initiator satisfies boolean | null;
+
+// The hook.
+const view = useSignaling('wss://example.org/ws', { onOffer: ({ sdp, from }) => void [sdp, from] });
+view.isWaiting satisfies boolean;
+view.sendIceCandidate({ candidate: '', sdpMid: '0' }) satisfies boolean;
+// @ts-expect-error one has to tell where
+useSignaling();

@@ -1,0 +1,90 @@
+//! The server, over real sockets on ports that the system chooses. Nothing here waits for time to pass, only for events.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use duet_matchmaker::Config;
+use duet_matchmaker::server::{PortConfig, Replica};
+use duet_proto::frame::{Attach, Doing, DownFrame, Forward, Join, Up, UpFrame};
+use duet_proto::ids::{BootId, ClientId, SessionNumber, TicketNumber};
+use duet_proto::link::GatewayHello;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tonic::transport::{Channel, Endpoint};
+
+use crate::world::wishes;
+
+mod contract;
+mod gateway;
+mod port;
+mod queries;
+mod statuses;
+
+/// A matchmaker and its port.
+struct Running {
+    replica: Replica,
+    address: SocketAddr,
+    stop: oneshot::Sender<()>,
+    done: JoinHandle<()>,
+}
+
+impl Running {
+    async fn start() -> Self {
+        Self::start_with(Config::default(), PortConfig::default()).await
+    }
+
+    async fn start_with(config: Config, port: PortConfig) -> Self {
+        let replica = Replica::start("m1", config);
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (stop, stopped) = oneshot::channel();
+        let served = replica.clone();
+        let done = tokio::spawn(async move { served.serve(listener, port, async { drop(stopped.await) }).await });
+        Running { replica, address, stop, done }
+    }
+
+    async fn channel(&self) -> Channel {
+        Endpoint::from_shared(format!("http://{}", self.address)).unwrap().connect().await.unwrap()
+    }
+
+    async fn stop(self) {
+        self.stop.send(()).unwrap();
+        within(self.done).await.unwrap();
+    }
+}
+
+/// A guard against hanging for ever, not a measurement.
+async fn within<T>(future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(30), future).await.expect("it would have happened by now")
+}
+
+fn hello(gateway: &str) -> GatewayHello {
+    GatewayHello { gateway: gateway.into(), boot: BootId::from_random([3; 16]), worker: 0 }
+}
+
+fn client(number: u64) -> ClientId {
+    ClientId::from_random(u128::from(number).to_be_bytes())
+}
+
+fn attach(client: ClientId) -> Up {
+    Up::Attach(Attach { client, identity: None, doing: Doing::Idle })
+}
+
+fn join(attempt: u32) -> Up {
+    Up::Join(Join { attempt, wishes: wishes("default"), waited: Duration::ZERO })
+}
+
+fn forward(attempt: u32, seq: u64, bytes: usize) -> Up {
+    let text = bytes::Bytes::from(vec![b'x'; bytes]);
+    Up::Forward(Forward { ticket: TicketNumber { attempt, round: 0 }, seq, text })
+}
+
+fn frame(session: u64, kind: Up) -> UpFrame {
+    UpFrame { session: SessionNumber(session), kind }
+}
+
+fn kinds(frames: &[DownFrame]) -> Vec<&'static str> {
+    frames.iter().map(gateway::kind).collect()
+}

@@ -1,0 +1,154 @@
+//! What a gateway may rely on whatever carries its link: each test runs by memory and by gRPC.
+
+use duet_proto::frame::{Down, PartnerLeftReason};
+use duet_proto::queue::Refused;
+use tonic::Code;
+
+use super::gateway::{Gateway, Transport};
+use super::*;
+
+macro_rules! contract {
+    ($($name:ident),* $(,)?) => {
+        mod by_memory {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                super::$name(super::Transport::Memory).await;
+            })*
+        }
+        mod by_grpc {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                super::$name(super::Transport::Grpc).await;
+            })*
+        }
+    };
+}
+
+contract! {
+    sessions_of_two_gateways_meet_and_what_they_send_arrives_in_order,
+    a_gateway_that_goes_leaves_its_sessions_partners_disconnected,
+    a_gateway_that_breaks_a_rule_is_cut_off_alone,
+    a_gateway_that_reads_nothing_is_cut_off_alone,
+    two_who_were_kept_apart_meet_by_themselves,
+    a_newer_link_of_a_worker_ends_the_older,
+    links_end_when_the_matchmaker_goes_away,
+}
+
+/// Two gateways with one session each, in a room: `b` offers.
+async fn met(running: &Running, transport: Transport) -> (Gateway, Gateway) {
+    let mut a = Gateway::link(running, transport, hello("a")).await;
+    let mut b = Gateway::link(running, transport, hello("b")).await;
+    a.send(frame(1, attach(client(1))));
+    a.send(frame(1, join(1)));
+    assert_eq!(kinds(&a.take(1).await), ["waiting"]);
+    b.send(frame(1, attach(client(2))));
+    b.send(frame(1, join(1)));
+    let (of_a, of_b) = (a.next().await.unwrap(), b.next().await.unwrap());
+    let (Down::Matched(of_a), Down::Matched(of_b)) = (of_a.kind, of_b.kind) else { panic!("both are matched") };
+    assert_eq!((of_a.room, of_a.partner, of_b.partner), (of_b.room, client(2), client(1)));
+    assert_eq!((of_a.initiator, of_b.initiator), (false, true));
+    (a, b)
+}
+
+async fn sessions_of_two_gateways_meet_and_what_they_send_arrives_in_order(transport: Transport) {
+    let running = Running::start().await;
+    let (mut a, mut b) = met(&running, transport).await;
+    for seq in 1..=500 {
+        a.send(frame(1, forward(1, seq, 700)));
+        b.send(frame(1, forward(1, seq, 700)));
+    }
+    for gateway in [&mut a, &mut b] {
+        for (index, frame) in gateway.take(500).await.into_iter().enumerate() {
+            let Down::Forward(forward) = frame.kind else { panic!("only messages") };
+            assert_eq!((forward.seq, forward.text.len()), (index as u64 + 1, 700));
+        }
+    }
+}
+
+async fn a_gateway_that_goes_leaves_its_sessions_partners_disconnected(transport: Transport) {
+    let running = Running::start().await;
+    let (a, mut b) = met(&running, transport).await;
+    a.up.close();
+    assert_eq!(a.end().await.map(|status| status.code()), None, "who ends a link gets no error");
+    let left = b.next().await.unwrap().kind;
+    let (ticket, reason) = (TicketNumber { attempt: 1, round: 0 }, PartnerLeftReason::Disconnected);
+    assert_eq!(left, Down::PartnerLeft { ticket, reason, requeued: true });
+    assert_eq!(kinds(&b.take(1).await), ["waiting"]);
+}
+
+async fn a_gateway_that_breaks_a_rule_is_cut_off_alone(transport: Transport) {
+    let running = Running::start().await;
+    let (a, mut b) = met(&running, transport).await;
+    a.send(frame(9, join(1)));
+    let end = a.end().await;
+    match transport {
+        Transport::Memory => assert!(end.is_none()),
+        Transport::Grpc => assert_eq!(end.unwrap().code(), Code::InvalidArgument),
+    }
+    assert_eq!(kinds(&b.take(2).await), ["partner-left", "waiting"]);
+}
+
+async fn a_gateway_that_reads_nothing_is_cut_off_alone(transport: Transport) {
+    let running = Running::start().await;
+    let (a, mut b) = met(&running, transport).await;
+    let mut seq = 0;
+    let left = loop {
+        let sent = b.up.push(frame(1, forward(1, seq + 1, 60_000)));
+        match sent {
+            Ok(()) => seq += 1,
+            Err(Refused::Full) => tokio::task::yield_now().await,
+            Err(Refused::Closed) => panic!("the one who reads is not cut off"),
+        }
+        if let Some(frame) = futures_util::FutureExt::now_or_never(b.next()) {
+            break frame.unwrap();
+        }
+        assert!(seq < 2_000, "what is kept for a slow gateway has a bound");
+        tokio::task::yield_now().await;
+    };
+    assert_eq!(gateway::kind(&left), "partner-left");
+    let end = a.end().await;
+    match transport {
+        Transport::Memory => assert!(end.is_none()),
+        Transport::Grpc => assert_eq!(end.unwrap().code(), Code::ResourceExhausted),
+    }
+}
+
+async fn two_who_were_kept_apart_meet_by_themselves(transport: Transport) {
+    let config = Config { rematch_after: Duration::from_millis(20), ..Config::default() };
+    let running = Running::start_with(config, PortConfig::default()).await;
+    let (mut a, mut b) = met(&running, transport).await;
+    a.send(frame(1, Up::Next { attempt: 2, wishes: wishes("default") }));
+    assert_eq!(kinds(&a.take(2).await), ["waiting", "matched"]);
+    assert_eq!(kinds(&b.take(3).await), ["partner-left", "waiting", "matched"]);
+}
+
+async fn a_newer_link_of_a_worker_ends_the_older(transport: Transport) {
+    let running = Running::start().await;
+    let (a, mut b) = met(&running, transport).await;
+    let mut again = Gateway::link(&running, transport, hello("a")).await;
+    let end = a.end().await;
+    match transport {
+        Transport::Memory => assert!(end.is_none()),
+        Transport::Grpc => assert_eq!(end.unwrap().code(), Code::Aborted),
+    }
+    assert_eq!(kinds(&b.take(2).await), ["partner-left", "waiting"]);
+    again.send(frame(2, attach(client(1))));
+    again.send(frame(2, join(2)));
+    assert_eq!(kinds(&again.take(1).await), ["matched"]);
+}
+
+async fn links_end_when_the_matchmaker_goes_away(transport: Transport) {
+    let running = Running::start().await;
+    let (a, b) = met(&running, transport).await;
+    let replica = running.replica.clone();
+    running.stop().await;
+    for gateway in [a, b] {
+        let end = gateway.end().await;
+        match transport {
+            Transport::Memory => assert!(end.is_none()),
+            Transport::Grpc => assert_eq!(end.unwrap().code(), Code::Unavailable),
+        }
+    }
+    let late = replica.connect(hello("late"));
+    assert_eq!(late.up.push(frame(1, join(1))), Err(Refused::Closed));
+}

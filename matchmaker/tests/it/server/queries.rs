@@ -1,0 +1,153 @@
+//! What other services may ask.
+
+use std::collections::BTreeSet;
+
+use duet_proto::frame::Identity;
+use duet_proto::v1;
+use duet_proto::v1::matchmaker_client::MatchmakerClient;
+use duet_proto::v1::session::State;
+use tonic::Code;
+use tonic::transport::Channel;
+
+use super::gateway::{Gateway, Transport};
+use super::*;
+
+async fn queries(running: &Running) -> MatchmakerClient<Channel> {
+    MatchmakerClient::new(running.channel().await)
+}
+
+/// One gateway with this many sessions, all of which have asked for a partner; so they are in rooms but for an odd one.
+async fn crowd(running: &Running, sessions: u64) -> Gateway {
+    let mut gateway = Gateway::link(running, Transport::Memory, hello("a")).await;
+    for number in 1..=sessions {
+        gateway.send(frame(number, attach(client(number))));
+        gateway.send(frame(number, join(1)));
+    }
+    // Each pair makes a `waiting` and two `matched`.
+    gateway.take((sessions / 2 * 3 + sessions % 2) as usize).await;
+    gateway
+}
+
+#[tokio::test]
+async fn a_page_leads_to_the_next_and_nobody_is_missed_or_listed_twice() {
+    let running = Running::start().await;
+    let _gateway = crowd(&running, 120).await;
+    let mut queries = queries(&running).await;
+    let (mut pages, mut names, mut page_token) = (Vec::new(), Vec::new(), String::new());
+    loop {
+        let request = v1::ListSessionsRequest { page_size: 0, page_token };
+        let page = within(queries.list_sessions(request)).await.unwrap().into_inner();
+        pages.push(page.sessions.len());
+        names.extend(page.sessions.into_iter().map(|session| session.name));
+        page_token = page.next_page_token;
+        if page_token.is_empty() {
+            break;
+        }
+    }
+    assert_eq!(pages, [50, 50, 20]);
+    assert!(names.is_sorted() && names.iter().collect::<BTreeSet<_>>().len() == 120);
+
+    let request = v1::ListRoomsRequest { page_size: 59, page_token: String::new() };
+    let rooms = within(queries.list_rooms(request)).await.unwrap().into_inner();
+    let request = v1::ListRoomsRequest { page_size: 1, page_token: rooms.next_page_token };
+    let last = within(queries.list_rooms(request)).await.unwrap().into_inner();
+    assert_eq!((rooms.rooms.len(), last.rooms.len(), last.next_page_token.as_str()), (59, 1, ""));
+    let request = v1::ListRoomsRequest { page_size: i32::MAX, page_token: String::new() };
+    assert_eq!(within(queries.list_rooms(request)).await.unwrap().into_inner().rooms.len(), 60);
+}
+
+#[tokio::test]
+async fn sessions_and_rooms_tell_what_is_known_of_them() {
+    let running = Running::start().await;
+    let mut gateway = crowd(&running, 3).await;
+    gateway.send(frame(3, Up::Identify(Identity { user: "ada".into(), verified: true })));
+    gateway.send(frame(1, forward(1, 1, 10)));
+    gateway.send(frame(2, forward(1, 1, 10)));
+    gateway.send(frame(2, Up::Ack { ticket: TicketNumber { attempt: 1, round: 0 }, seq: 1 }));
+    gateway.send(frame(4, attach(client(4))));
+    gateway.send(frame(4, join(1)));
+    gateway.take(4).await;
+    gateway.send(frame(5, attach(client(5))));
+    gateway.send(frame(5, Up::Join(Join { attempt: 1, wishes: wishes("chess"), waited: Duration::from_secs(90) })));
+    gateway.take(1).await;
+    let mut queries = queries(&running).await;
+
+    let session = async |queries: &mut MatchmakerClient<Channel>, number| {
+        let request = v1::GetSessionRequest { name: format!("sessions/{}", client(number)) };
+        within(queries.get_session(request)).await.unwrap().into_inner()
+    };
+    let third = session(&mut queries, 3).await;
+    assert_eq!((third.user_id.as_str(), third.user_verified, third.gateway_id.as_str()), ("ada", true, "a"));
+    assert_eq!((third.state(), third.pool.as_str(), third.queue_time), (State::Matched, "default", None));
+    let fifth = session(&mut queries, 5).await;
+    assert_eq!((fifth.state(), fifth.pool.as_str(), fifth.room.as_str()), (State::Waiting, "chess", ""));
+    let (queued, attached) = (fifth.queue_time.unwrap(), fifth.attach_time.unwrap());
+    assert!(queued.seconds < attached.seconds, "the wait before it came counts");
+
+    let name = session(&mut queries, 1).await.room;
+    let room = within(queries.get_room(v1::GetRoomRequest { name: name.clone() })).await.unwrap().into_inner();
+    let member = |number: u64, initiator, sent, sent_acknowledged| v1::Member {
+        session: format!("sessions/{}", client(number)),
+        initiator,
+        sent,
+        sent_acknowledged,
+    };
+    assert_eq!((room.name, room.pool.as_str()), (name, "default"));
+    assert_eq!(room.members, [member(2, true, 1, 0), member(1, false, 1, 1)]);
+
+    let stats = within(queries.get_stats(v1::GetStatsRequest {})).await.unwrap().into_inner();
+    assert_eq!((stats.sessions, stats.waiting, stats.rooms, stats.links), (5, 1, 2, 1));
+    assert_eq!((stats.matches_total, stats.forwarded_total), (2, 2));
+    assert!(stats.oldest_wait.unwrap().seconds >= 90 && stats.start_time.is_some());
+    assert_eq!((stats.pools.len(), stats.pools[0].pool.as_str(), stats.pools[0].waiting), (1, "chess", 1));
+}
+
+#[tokio::test]
+async fn a_name_is_malformed_or_unknown() {
+    let running = Running::start().await;
+    let mut queries = queries(&running).await;
+    let id = client(1);
+    for name in ["", "sessions/", "sessions/1", &format!("rooms/{id}"), &format!("sessions/{id}/x"), &id.to_string()] {
+        let status = within(queries.get_session(v1::GetSessionRequest { name: name.into() })).await.unwrap_err();
+        assert_eq!(status.code(), Code::InvalidArgument, "{name}");
+        assert!(status.message().starts_with("name "));
+    }
+    let status = within(queries.get_session(v1::GetSessionRequest { name: format!("sessions/{id}") })).await;
+    assert_eq!(status.unwrap_err().code(), Code::NotFound);
+    let status = within(queries.get_room(v1::GetRoomRequest { name: format!("sessions/{id}") })).await;
+    assert_eq!(status.unwrap_err().code(), Code::InvalidArgument);
+    let status = within(queries.get_room(v1::GetRoomRequest { name: format!("rooms/{id}") })).await;
+    assert_eq!(status.unwrap_err().code(), Code::NotFound);
+}
+
+#[tokio::test]
+async fn a_page_that_makes_no_sense_is_refused_by_field() {
+    let running = Running::start().await;
+    let _gateway = crowd(&running, 4).await;
+    let mut queries = queries(&running).await;
+    let request = v1::ListSessionsRequest { page_size: 1, page_token: String::new() };
+    let of_sessions = within(queries.list_sessions(request)).await.unwrap().into_inner().next_page_token;
+    for (page_size, page_token, field) in
+        [(-1, "", "page_size"), (0, "?", "page_token"), (0, "AAAA", "page_token"), (0, &of_sessions, "page_token")]
+    {
+        let request = v1::ListRoomsRequest { page_size, page_token: page_token.into() };
+        let status = within(queries.list_rooms(request)).await.unwrap_err();
+        assert_eq!(status.code(), Code::InvalidArgument);
+        assert!(status.message().starts_with(field), "{status:?}");
+    }
+    let request = v1::ListSessionsRequest { page_size: -1, page_token: String::new() };
+    assert_eq!(within(queries.list_sessions(request)).await.unwrap_err().code(), Code::InvalidArgument);
+}
+
+#[tokio::test]
+async fn a_room_is_gone_once_it_is_over() {
+    let running = Running::start().await;
+    let mut gateway = crowd(&running, 2).await;
+    let mut queries = queries(&running).await;
+    let request = v1::ListRoomsRequest { page_size: 1, page_token: String::new() };
+    let name = within(queries.list_rooms(request)).await.unwrap().into_inner().rooms.remove(0).name;
+    gateway.send(frame(1, Up::Leave { attempt: 2 }));
+    assert_eq!(kinds(&gateway.take(2).await), ["partner-left", "waiting"]);
+    let status = within(queries.get_room(v1::GetRoomRequest { name })).await.unwrap_err();
+    assert_eq!(status.code(), Code::NotFound);
+}

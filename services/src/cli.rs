@@ -1,0 +1,102 @@
+//! The command line: verbs, and every setting as a flag and an environment variable, checked before anything starts.
+
+use std::ffi::{OsStr, OsString};
+use std::net::SocketAddr;
+
+use clap::{Args, Parser, Subcommand};
+
+mod gateway;
+mod matchmaker;
+#[cfg(test)]
+mod tests;
+mod values;
+
+pub(crate) use gateway::GatewayArgs;
+pub(crate) use matchmaker::MatchmakerArgs;
+use values::{MatchmakerUrls, Milliseconds, socket_address};
+
+/// Reads the command line. Without a verb it is `standalone`.
+pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Verb, clap::Error> {
+    let mut args: Vec<OsString> = args.into_iter().collect();
+    let first = args.get(1).map_or("", |first| first.to_str().unwrap_or_default());
+    let asks_about_all = ["-h", "--help", "-V", "--version"].contains(&first);
+    if first.is_empty() || (first.starts_with('-') && !asks_about_all) {
+        args.insert(args.len().min(1), OsStr::new("standalone").to_owned());
+    }
+    Cli::try_parse_from(args).map(|cli| cli.verb)
+}
+
+/// WebRTC signaling and matchmaking for random one-to-one video chat.
+///
+/// Without a verb, `duet` is `duet standalone`. Every setting is a flag and an environment variable; the flag wins.
+#[derive(Debug, Parser)]
+#[command(name = "duet", version, max_term_width = 120)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+/// What to be.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Gateway and matchmaker in one process: nothing else is needed.
+    Standalone(Standalone),
+    /// Terminates clients' WebSockets and links to a matchmaker.
+    Gateway(Gateway),
+    /// Pairs clients and forwards their messages; answers other services over gRPC.
+    Matchmaker(Matchmaker),
+    /// Asks a running process whether it is well, and ends with 0 if so: for containers.
+    Healthcheck(Healthcheck),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Standalone {
+    #[command(flatten)]
+    pub(crate) gateway: GatewayArgs,
+    #[command(flatten)]
+    pub(crate) matchmaker: MatchmakerArgs,
+    /// Where other services can query the matchmaker over gRPC [default: nowhere]
+    #[arg(long, env, value_parser = socket_address, value_name = "ADDRESS:PORT", help_heading = "Matchmaker")]
+    pub(crate) grpc_listen: Option<SocketAddr>,
+    #[command(flatten)]
+    pub(crate) drain: DrainArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Gateway {
+    #[command(flatten)]
+    pub(crate) gateway: GatewayArgs,
+    /// Where the matchmaker is. Several, separated by commas, must share an engine
+    #[arg(long, env, default_value = "http://127.0.0.1:50051", value_name = "URL[,URL]", help_heading = "Gateway")]
+    pub(crate) matchmaker_url: MatchmakerUrls,
+    #[command(flatten)]
+    pub(crate) drain: DrainArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Matchmaker {
+    #[command(flatten)]
+    pub(crate) matchmaker: MatchmakerArgs,
+    /// Where gateways link and other services query
+    #[arg(long, env, default_value = "127.0.0.1:50051", value_parser = socket_address, value_name = "ADDRESS:PORT",
+        help_heading = "Matchmaker")]
+    pub(crate) grpc_listen: SocketAddr,
+    #[command(flatten)]
+    pub(crate) drain: DrainArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Healthcheck {
+    /// What to ask: http://… for a gateway, grpc://ADDRESS:PORT for a matchmaker
+    #[arg(long, env = "HEALTHCHECK_URL", default_value = "http://127.0.0.1:8080/healthz")]
+    pub(crate) url: http::Uri,
+}
+
+/// How the process ends.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Ending")]
+pub(crate) struct DrainArgs {
+    /// How long an orderly end may take after SIGTERM or SIGINT
+    #[arg(long, env, default_value = "25000", value_name = "MS")]
+    pub(crate) drain_limit_ms: Milliseconds,
+}

@@ -1,0 +1,40 @@
+//! The matchmaker's settings.
+
+use clap::Args;
+use clap::builder::BoolishValueParser;
+use duet_matchmaker::Config;
+
+use super::values::{Milliseconds, host_name, process_name};
+
+/// How the matchmaker pairs.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Matchmaker")]
+pub(crate) struct MatchmakerArgs {
+    /// Whether a client whose partner has gone is put in the queue again
+    #[arg(long, env, default_value = "true", value_parser = BoolishValueParser::new(), action = clap::ArgAction::Set, value_name = "BOOL")]
+    requeue_on_partner_leave: bool,
+    /// How long two are kept apart after `next`, if nobody else comes
+    #[arg(long, env, default_value = "3000", value_name = "MS")]
+    rematch_after_ms: Milliseconds,
+    /// A room that lasted less gives the one who is left its old place in the queue
+    #[arg(long, env, default_value = "10000", value_name = "MS")]
+    short_room_ms: Milliseconds,
+    /// What gateways and their logs call this matchmaker [default: the host's name]
+    #[arg(long, env, value_parser = process_name, value_name = "NAME")]
+    matchmaker_name: Option<String>,
+}
+
+impl MatchmakerArgs {
+    pub(crate) fn name(&self) -> String {
+        self.matchmaker_name.clone().unwrap_or_else(host_name)
+    }
+
+    pub(crate) fn config(&self) -> Config {
+        Config {
+            requeue_on_partner_leave: self.requeue_on_partner_leave,
+            rematch_after: self.rematch_after_ms.0,
+            short_room: self.short_room_ms.0,
+            ..Config::default()
+        }
+    }
+}

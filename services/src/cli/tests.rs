@@ -1,0 +1,50 @@
+use std::ffi::OsString;
+
+use super::*;
+
+fn parse_line(line: &str) -> Result<Verb, clap::Error> {
+    parse(std::iter::once("duet").chain(line.split_whitespace()).map(OsString::from))
+}
+
+#[test]
+fn without_a_verb_it_is_standalone_and_takes_its_flags() {
+    for line in ["", "standalone", "--port 9000", "standalone --port=9000"] {
+        let Ok(Verb::Standalone(args)) = parse_line(line) else { panic!("{line}") };
+        assert_eq!(args.gateway.port, if line.contains("9000") { 9000 } else { 8080 });
+    }
+    assert!(parse_line("--help").unwrap_err().to_string().contains("healthcheck"));
+}
+
+#[test]
+fn a_bad_value_is_an_error_that_names_its_setting() {
+    for (line, setting) in [
+        ("gateway --port 70000", "PORT"),
+        ("gateway --port http", "PORT"),
+        ("standalone --allowed-origin example.com", "--allowed-origin"),
+        ("gateway --matchmaker-url matchmaker:50051", "--matchmaker-url"),
+        ("gateway --matchmaker-url https://matchmaker:50051", "--matchmaker-url"),
+        ("gateway --matchmaker-url ,", "--matchmaker-url"),
+        ("matchmaker --grpc-listen 50051", "--grpc-listen"),
+        ("matchmaker --requeue-on-partner-leave perhaps", "--requeue-on-partner-leave"),
+        ("standalone --drain-limit-ms -1", "drain-limit-ms"),
+        ("standalone --drain-limit-ms 1e3", "--drain-limit-ms"),
+        ("gateway --pong-timeout-ms 0", "--pong-timeout-ms"),
+        ("gateway --workers 0", "--workers"),
+        ("gateway --max-message-bytes 10", "--max-message-bytes"),
+        ("gateway --grpc-listen 127.0.0.1:1", "--grpc-listen"),
+        ("nonsense", "nonsense"),
+    ] {
+        let error = parse_line(line).map(|verb| panic!("{verb:?}")).unwrap_err();
+        assert!(error.to_string().contains(setting), "{line}: {error}");
+    }
+}
+
+#[test]
+fn requeueing_is_switched_by_the_usual_words() {
+    for (word, requeues) in [("true", true), ("false", false), ("0", false), ("no", false), ("1", true)] {
+        let Ok(Verb::Matchmaker(args)) = parse_line(&format!("matchmaker --requeue-on-partner-leave {word}")) else {
+            panic!("{word}")
+        };
+        assert_eq!(args.matchmaker.config().requeue_on_partner_leave, requeues);
+    }
+}

@@ -1,0 +1,75 @@
+//! Kinds of values that settings have, read from text. Each error says what was expected.
+
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::str::FromStr;
+use std::time::Duration;
+
+use tonic::transport::Endpoint;
+
+/// A time in whole milliseconds, up to a day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Milliseconds(pub(crate) Duration);
+
+impl FromStr for Milliseconds {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.parse::<u64>() {
+            Ok(millis) if millis <= 86_400_000 => Ok(Milliseconds(Duration::from_millis(millis))),
+            _ => Err("expected whole milliseconds from 0 to 86400000"),
+        }
+    }
+}
+
+/// A time that can't be nothing.
+pub(super) fn positive_milliseconds(text: &str) -> Result<Milliseconds, &'static str> {
+    match text.parse() {
+        Ok(Milliseconds(Duration::ZERO)) | Err(_) => Err("expected whole milliseconds from 1 to 86400000"),
+        Ok(time) => Ok(time),
+    }
+}
+
+/// Where matchmakers are: at least one.
+#[derive(Clone, Debug)]
+pub(crate) struct MatchmakerUrls(pub(crate) Vec<Endpoint>);
+
+impl FromStr for MatchmakerUrls {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let urls: Vec<&str> = text.split(',').map(str::trim).filter(|url| !url.is_empty()).collect();
+        if urls.is_empty() {
+            return Err("expected at least one URL".to_owned());
+        }
+        urls.into_iter().map(endpoint).collect::<Result<_, _>>().map(MatchmakerUrls)
+    }
+}
+
+fn endpoint(url: &str) -> Result<Endpoint, String> {
+    let expected = || format!("expected a URL like http://matchmaker:50051, not '{url}'");
+    let uri: http::Uri = url.parse().map_err(|_| expected())?;
+    let is_plain = uri.scheme_str() == Some("http") && uri.host().is_some() && matches!(uri.path(), "" | "/");
+    if is_plain { Ok(Endpoint::from(uri)) } else { Err(expected()) }
+}
+
+/// `ADDRESS:PORT`, where the address may be a name.
+pub(super) fn socket_address(text: &str) -> Result<SocketAddr, String> {
+    let mut addresses = text.to_socket_addrs().map_err(|error| format!("expected ADDRESS:PORT: {error}"))?;
+    addresses.next().ok_or_else(|| "the name has no address".to_owned())
+}
+
+/// A process's name.
+pub(super) fn process_name(text: &str) -> Result<String, String> {
+    let fits = !text.is_empty() && text.chars().count() <= duet_proto::bounds::PROCESS_NAME;
+    if fits && !text.chars().any(char::is_control) {
+        Ok(text.to_owned())
+    } else {
+        Err(format!("expected 1 to {} printable characters", duet_proto::bounds::PROCESS_NAME))
+    }
+}
+
+/// The host's name, which in a container is the container's.
+pub(super) fn host_name() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    process_name(name.trim()).unwrap_or_else(|_| "duet".to_owned())
+}

@@ -1,0 +1,43 @@
+//! Why the process ends with another status than 0, and with which.
+
+use std::process::ExitCode;
+
+/// Ends the process.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The arguments or variables make no sense; clap's own words.
+    Usage(Box<clap::Error>),
+    /// A setting turned out to make no sense.
+    Setting(String),
+    /// Something outside is not as it must be: a port in use, a thread that can't be made.
+    Environment(String),
+}
+
+impl Failure {
+    /// Something outside failed while doing `what`.
+    pub(crate) fn environment(what: impl Into<String>, error: &dyn std::fmt::Display) -> Self {
+        Failure::Environment(format!("{}: {error}", what.into()))
+    }
+
+    /// Says it on standard error; the status to end with.
+    pub(crate) fn report(self) -> ExitCode {
+        match self {
+            Failure::Usage(error) => {
+                // Nobody reads it; then there is nobody to tell.
+                let _ = error.print();
+                ExitCode::from(EX_USAGE)
+            }
+            Failure::Setting(text) => {
+                eprintln!("error: {text}");
+                ExitCode::from(EX_USAGE)
+            }
+            Failure::Environment(text) => {
+                eprintln!("error: {text}");
+                ExitCode::FAILURE
+            }
+        }
+    }
+}
+
+/// "Command line usage error" of sysexits(3): a supervisor that sees it need not try again.
+const EX_USAGE: u8 = 64;

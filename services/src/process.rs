@@ -1,0 +1,150 @@
+//! The three long-lived processes: bind, start, say so, wait for a signal, end in order.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use duet_gateway::server::{Ended, Gateway, Matchmakers, MemoryDialer, Settings, bind};
+use duet_matchmaker::server::{PortConfig, Replica};
+use tokio::net::TcpListener;
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep_until};
+
+use crate::cli::{self, GatewayArgs};
+use crate::failure::Failure;
+use crate::shutdown::Signals;
+
+mod greeting;
+
+/// Gateway and matchmaker in one process.
+pub(crate) fn standalone(args: cli::Standalone) -> Result<(), Failure> {
+    let settings = args.gateway.settings();
+    runtime(Builder::new_current_thread())?.block_on(async {
+        let mut signals = Signals::listen()?;
+        let (listeners, address) = bind_gateway(&args.gateway)?;
+        let grpc = match args.grpc_listen {
+            Some(address) => Some(bind_grpc(address).await?),
+            None => None,
+        };
+        let replica = Replica::start(args.matchmaker.name(), args.matchmaker.config());
+        let dial = replica.clone();
+        let matchmakers = Matchmakers::Memory(MemoryDialer::new(move |hello| dial.connect(hello)));
+        let gateway = start_gateway(settings, listeners, matchmakers)?;
+        greeting::standalone(address, grpc.as_ref().and_then(|listener| listener.local_addr().ok()));
+        let port = grpc.map(|listener| Port::open(replica, listener, args.drain.drain_limit_ms.0));
+        let ended = run_gateway(gateway, &mut signals, args.drain.drain_limit_ms.0).await;
+        if let Some(port) = port {
+            port.close(&mut signals).await;
+        }
+        ended
+    })
+}
+
+/// A gateway of its own.
+pub(crate) fn gateway(args: cli::Gateway) -> Result<(), Failure> {
+    let settings = args.gateway.settings();
+    runtime(Builder::new_current_thread())?.block_on(async {
+        let mut signals = Signals::listen()?;
+        let (listeners, address) = bind_gateway(&args.gateway)?;
+        let gateway = start_gateway(settings, listeners, Matchmakers::Grpc(args.matchmaker_url.0.clone()))?;
+        greeting::gateway(address, &args.matchmaker_url.0);
+        run_gateway(gateway, &mut signals, args.drain.drain_limit_ms.0).await
+    })
+}
+
+/// A matchmaker of its own.
+pub(crate) fn matchmaker(args: cli::Matchmaker) -> Result<(), Failure> {
+    runtime(Builder::new_multi_thread())?.block_on(async {
+        let mut signals = Signals::listen()?;
+        let listener = bind_grpc(args.grpc_listen).await?;
+        let address = listener.local_addr().map_err(|error| Failure::environment("GRPC_LISTEN", &error))?;
+        let replica = Replica::start(args.matchmaker.name(), args.matchmaker.config());
+        greeting::matchmaker(address);
+        let port = Port::open(replica, listener, args.drain.drain_limit_ms.0);
+        tracing::info!(signal = signals.next().await, "draining");
+        port.close(&mut signals).await;
+        Ok(())
+    })
+}
+
+fn runtime(mut builder: Builder) -> Result<Runtime, Failure> {
+    builder.enable_all().build().map_err(|error| Failure::environment("the runtime can't be made", &error))
+}
+
+fn bind_gateway(args: &GatewayArgs) -> Result<(Vec<std::net::TcpListener>, SocketAddr), Failure> {
+    let address = SocketAddr::new(args.listen_address, args.port);
+    let failed = |error| Failure::environment(format!("can't listen on {address} (PORT, LISTEN_ADDRESS)"), &error);
+    let listeners = bind(address, args.workers()).map_err(failed)?;
+    let address = listeners[0].local_addr().map_err(failed)?;
+    Ok((listeners, address))
+}
+
+async fn bind_grpc(address: SocketAddr) -> Result<TcpListener, Failure> {
+    let listener = TcpListener::bind(address).await;
+    listener.map_err(|error| Failure::environment(format!("can't listen on {address} (GRPC_LISTEN)"), &error))
+}
+
+fn start_gateway(
+    settings: Settings,
+    listeners: Vec<std::net::TcpListener>,
+    matchmakers: Matchmakers,
+) -> Result<Gateway, Failure> {
+    let gateway = Gateway::start(settings, listeners, matchmakers);
+    gateway.map_err(|error| Failure::environment("the gateway's workers can't be started", &error))
+}
+
+/// Runs a gateway until a signal, and then drains it.
+async fn run_gateway(mut gateway: Gateway, signals: &mut Signals, drain_limit: Duration) -> Result<(), Failure> {
+    tokio::select! {
+        signal = signals.next() => tracing::info!(signal, "draining"),
+        end = gateway.ended() => {
+            gateway.stop();
+            return Err(match end {
+                Some(Ended::Misconfigured(why)) => Failure::Setting(why),
+                Some(Ended::Drained) | None => Failure::Environment("a worker of the gateway ended".to_owned()),
+            });
+        }
+    }
+    orderly(gateway.drain(), signals, drain_limit).await;
+    gateway.stop();
+    Ok(())
+}
+
+/// Waits for an orderly end, but not past its limit or another signal.
+async fn orderly(end: impl Future<Output = ()>, signals: &mut Signals, limit: Duration) {
+    tokio::select! {
+        () = end => tracing::info!("drained"),
+        () = sleep_until(Instant::now() + limit) => tracing::warn!("the drain's limit has passed; what is left is dropped"),
+        signal = signals.next() => tracing::warn!(signal, "a second signal; what is left is dropped"),
+    }
+}
+
+/// The matchmaker's gRPC port while it serves.
+struct Port {
+    close: oneshot::Sender<()>,
+    served: JoinHandle<()>,
+    drain_limit: Duration,
+}
+
+impl Port {
+    fn open(replica: Replica, listener: TcpListener, drain_limit: Duration) -> Self {
+        let (close, closed) = oneshot::channel();
+        let config = PortConfig { drain_within: drain_limit, ..PortConfig::default() };
+        let served = tokio::spawn(async move {
+            replica.serve(listener, config, async { drop(closed.await) }).await;
+        });
+        Port { close, served, drain_limit }
+    }
+
+    async fn close(self, signals: &mut Signals) {
+        drop(self.close);
+        let served = async {
+            if self.served.await.is_err() {
+                tracing::error!("the gRPC port panicked");
+            }
+        };
+        orderly(served, signals, self.drain_limit).await;
+    }
+}
