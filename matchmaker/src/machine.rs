@@ -96,7 +96,6 @@ impl Matchmaker {
         let Some(sessions) = self.links.get(&link).map(|link| &link.sessions) else { return };
         let done = match (sessions.get(&frame.session), frame.kind) {
             (None, Up::Attach(attach)) => self.attach(link, frame.session, attach, now),
-            (Some(_), Up::Attach(_)) => Err(Breach("a session attached twice")),
             (Some(&session), kind) => self.handle(session, kind, now),
             (None, _) => Err(Breach("a frame named a session that is not attached")),
         };

@@ -5,9 +5,11 @@
 
 mod answers;
 mod clock;
+mod desk;
 mod link;
 mod listener;
 mod names;
+mod paging;
 mod patience;
 mod queries;
 mod replica;

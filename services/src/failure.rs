@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+
 /// Ends the process.
 #[derive(Debug)]
 pub(crate) enum Failure {
@@ -25,6 +27,9 @@ impl Failure {
             Failure::Usage(error) => {
                 // Nobody reads it; then there is nobody to tell.
                 let _ = error.print();
+                if let Some(variable) = variable(&error) {
+                    eprintln!("The environment variable {variable} sets it too.");
+                }
                 ExitCode::from(EX_USAGE)
             }
             Failure::Setting(text) => {
@@ -37,6 +42,16 @@ impl Failure {
             }
         }
     }
+}
+
+/// The variable of the setting that clap complains of, which clap knows by its flag.
+fn variable(error: &clap::Error) -> Option<String> {
+    let ContextValue::String(argument) = error.get(ContextKind::InvalidArg)? else { return None };
+    let flag = argument.strip_prefix("--")?.split([' ', '=']).next()?;
+    (error.kind() != ErrorKind::UnknownArgument).then(|| match flag {
+        "url" => "HEALTHCHECK_URL".to_owned(),
+        _ => flag.to_uppercase().replace('-', "_"),
+    })
 }
 
 /// "Command line usage error" of sysexits(3): a supervisor that sees it need not try again.

@@ -4,6 +4,7 @@ use duet_proto::v1;
 use duet_proto::v1::matchmaker_server::Matchmaker;
 use tonic::{Request, Response, Status};
 
+use super::paging::{Listing, Page};
 use super::replica::Replica;
 use super::{answers, names};
 
@@ -31,18 +32,12 @@ impl Matchmaker for MatchmakerService {
         request: Request<v1::ListSessionsRequest>,
     ) -> Result<Response<v1::ListSessionsResponse>, Status> {
         let v1::ListSessionsRequest { page_size, page_token } = request.get_ref();
-        let size = names::page_size(*page_size)?;
-        let after = names::page_start(names::Listing::Sessions, page_token)?;
-        Ok(Response::new(self.replica.ask(|machine, clock, _| {
-            let mut listed = machine.sessions_after(after).peekable();
-            let mut last = None;
-            let page = std::iter::from_fn(|| listed.next()).take(size).inspect(|session| last = Some(session.client));
-            let sessions = page.map(|session| answers::session(session, clock)).collect();
-            let last = last.filter(|_| listed.peek().is_some());
-            let next_page_token =
-                last.map_or_else(String::new, |last| names::page_token(names::Listing::Sessions, last.as_bytes()));
-            v1::ListSessionsResponse { sessions, next_page_token }
-        })))
+        let page = Page::asked(Listing::Sessions, *page_size, page_token)?;
+        let (sessions, next_page_token) = self.replica.ask(|machine, clock, _| {
+            let listed = machine.sessions_after(page.after);
+            page.take(listed, |session| *session.client.as_bytes(), |session| answers::session(session, clock))
+        });
+        Ok(Response::new(v1::ListSessionsResponse { sessions, next_page_token }))
     }
 
     async fn get_room(&self, request: Request<v1::GetRoomRequest>) -> Result<Response<v1::Room>, Status> {
@@ -56,17 +51,11 @@ impl Matchmaker for MatchmakerService {
         request: Request<v1::ListRoomsRequest>,
     ) -> Result<Response<v1::ListRoomsResponse>, Status> {
         let v1::ListRoomsRequest { page_size, page_token } = request.get_ref();
-        let size = names::page_size(*page_size)?;
-        let after = names::page_start(names::Listing::Rooms, page_token)?;
-        Ok(Response::new(self.replica.ask(|machine, clock, _| {
-            let mut listed = machine.rooms_after(after).peekable();
-            let mut last = None;
-            let page = std::iter::from_fn(|| listed.next()).take(size).inspect(|room| last = Some(room.id));
-            let rooms = page.map(|room| answers::room(room, clock)).collect();
-            let last = last.filter(|_| listed.peek().is_some());
-            let next_page_token =
-                last.map_or_else(String::new, |last| names::page_token(names::Listing::Rooms, last.as_bytes()));
-            v1::ListRoomsResponse { rooms, next_page_token }
-        })))
+        let page = Page::asked(Listing::Rooms, *page_size, page_token)?;
+        let (rooms, next_page_token) = self.replica.ask(|machine, clock, _| {
+            let listed = machine.rooms_after(page.after);
+            page.take(listed, |room| *room.id.as_bytes(), |room| answers::room(room, clock))
+        });
+        Ok(Response::new(v1::ListRoomsResponse { rooms, next_page_token }))
     }
 }

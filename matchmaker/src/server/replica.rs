@@ -4,26 +4,26 @@
 //! the links' queues before letting go. Nothing waits inside. A task that owned the machine would order inputs just as well and
 //! cost every frame a hop more.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use duet_proto::frame::{Down, DownFrame};
+use duet_proto::frame::DownFrame;
 use duet_proto::ids::BootId;
 use duet_proto::link::{self, GatewayEnd, GatewayHello, MatchmakerHello};
-use duet_proto::queue::{Refused, Sender};
+use duet_proto::queue::Sender;
 use duet_proto::time::Time;
 use futures_util::StreamExt;
 use rand::TryRng;
 use rand::rngs::SysRng;
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::clock::Clock;
+use super::desk::Desk;
 use super::link::{LinkEnd, OpenLink};
 use super::timer;
-use crate::{Config, LinkKey, Matchmaker, Output};
+use crate::{Config, LinkKey, Matchmaker};
 
-/// A running matchmaker. Clones are handles to the same one; it lives as long as any of them.
+/// A running matchmaker. Clones are handles to the same one; it lives as long as any of them, or any of its links.
 #[derive(Clone, Debug)]
 pub struct Replica {
     shared: Arc<Shared>,
@@ -35,42 +35,22 @@ pub(crate) struct Shared {
     clock: Clock,
     desk: Mutex<Desk>,
     /// Tells the timer that its deadline has moved up, or that there is nothing left to time.
-    pub(crate) rearm: Arc<Notify>,
-}
-
-/// What the lock guards.
-#[derive(Debug)]
-struct Desk {
-    machine: Matchmaker,
-    links: BTreeMap<LinkKey, Outlet>,
-    /// When the timer will wake.
-    armed: Option<Time>,
-    going_away: bool,
-}
-
-/// Where a link's frames and its end go.
-#[derive(Debug)]
-struct Outlet {
-    gateway: String,
-    worker: u32,
-    down: Sender<DownFrame>,
-    end: oneshot::Sender<LinkEnd>,
+    rearm: Arc<Notify>,
 }
 
 impl Replica {
     /// Starts a matchmaker that keeps its pools to itself. Its timer runs on the current tokio runtime.
     ///
-    /// The name is up to 128 characters without control characters.
+    /// The name is 1 to 128 characters, none a control character.
     ///
     /// # Panics
     ///
     /// Outside a tokio runtime, or when the operating system gives no random bytes.
     pub fn start(name: impl Into<String>, config: Config) -> Self {
         let hello = MatchmakerHello { replica: name.into(), boot: BootId::from_random(random()), engine: None };
-        let machine = Matchmaker::new(config, random());
-        let desk = Desk { machine, links: BTreeMap::new(), armed: None, going_away: false };
+        let desk = Mutex::new(Desk::new(Matchmaker::new(config, random())));
         let rearm = Arc::new(Notify::new());
-        let shared = Arc::new(Shared { hello, clock: Clock::start(), desk: Mutex::new(desk), rearm: rearm.clone() });
+        let shared = Arc::new(Shared { hello, clock: Clock::start(), desk, rearm: rearm.clone() });
         tokio::spawn(timer::run(Arc::downgrade(&shared), rearm));
         Replica { shared }
     }
@@ -81,7 +61,8 @@ impl Replica {
     }
 
     /// Links a gateway's worker of this process by memory. The link is served on the current tokio runtime until either side ends
-    /// it; when this side does, the gateway's end is closed after what is still queued.
+    /// it: the gateway by closing `up`, this side by closing `down` after what is still queued. From a matchmaker that is going
+    /// away the end comes closed.
     ///
     /// # Panics
     ///
@@ -97,40 +78,18 @@ impl Replica {
 
     /// Ends all links and takes no new ones: gateways announce their sessions elsewhere.
     pub fn go_away(&self) {
-        self.locked(|desk, now| {
-            desk.going_away = true;
-            let links: Vec<_> = desk.links.keys().copied().collect();
-            for link in &links {
-                desk.end(*link, LinkEnd::GoingAway);
-            }
-            for link in links {
-                desk.machine.link_down(link, now);
-            }
-        });
+        self.locked(Desk::go_away);
     }
 
     /// A link begins. The error is always [`LinkEnd::GoingAway`].
     pub(crate) fn link_up(&self, hello: GatewayHello, down: Sender<DownFrame>) -> Result<OpenLink, LinkEnd> {
-        let (end, ended) = oneshot::channel();
-        let key = self.locked(|desk, now| {
-            if desk.going_away {
-                return Err(LinkEnd::GoingAway);
-            }
-            tracing::info!(gateway = %hello.gateway, worker = hello.worker, "link up");
-            let outlet = Outlet { gateway: hello.gateway.clone(), worker: hello.worker, down, end };
-            let key = desk.machine.link_up(hello, now);
-            desk.links.insert(key, outlet);
-            Ok(key)
-        })?;
+        let (key, ended) = self.locked(|desk, now| desk.link_up(hello, down, now))?;
         Ok(OpenLink::new(self.clone(), key, ended))
     }
 
     /// A link has ended by itself.
     pub(crate) fn link_down(&self, link: LinkKey, why: LinkEnd) {
-        self.locked(|desk, now| {
-            desk.end(link, why);
-            desk.machine.link_down(link, now);
-        });
+        self.locked(|desk, now| desk.link_down(link, why, now));
     }
 
     /// Hands the machine its input and does what it says.
@@ -179,69 +138,6 @@ impl Shared {
 impl Drop for Shared {
     fn drop(&mut self) {
         self.rearm.notify_one();
-    }
-}
-
-impl Desk {
-    /// Does all that the machine says. A link that has no room for its frames is ended at once, before anything more goes into it,
-    /// and taken down after.
-    fn drain(&mut self, now: Time) {
-        loop {
-            let mut too_slow = Vec::new();
-            while let Some(output) = self.machine.poll_output() {
-                match output {
-                    Output::Frame { link, frame } => {
-                        log_decision(&frame);
-                        let pushed = self.links.get(&link).map(|outlet| outlet.down.push(frame));
-                        if pushed == Some(Err(Refused::Full)) {
-                            self.end(link, LinkEnd::TooSlow);
-                            too_slow.push(link);
-                        }
-                    }
-                    Output::LinkRefused { link, reason } => self.end(link, LinkEnd::Refused(reason.into())),
-                    Output::LinkReplaced { link } => self.end(link, LinkEnd::Replaced),
-                    Output::Reported(report) => tracing::info!(room = %report.room, "a client was reported"),
-                }
-            }
-            if too_slow.is_empty() {
-                return;
-            }
-            for link in too_slow {
-                self.machine.link_down(link, now);
-            }
-        }
-    }
-
-    /// Lets go of a link, if that has not happened yet: what is queued is still taken, then its stream ends.
-    fn end(&mut self, link: LinkKey, why: LinkEnd) {
-        let Some(Outlet { gateway, worker, down, end }) = self.links.remove(&link) else { return };
-        match why {
-            LinkEnd::Refused(_) | LinkEnd::TooSlow => tracing::warn!(%gateway, worker, %why, "link down"),
-            _ => tracing::info!(%gateway, worker, %why, "link down"),
-        }
-        down.close();
-        // Nobody listens when the link ended by itself.
-        let _ = end.send(why);
-    }
-
-    fn deadline_moved_up(&mut self) -> bool {
-        let next = self.machine.poll_timeout();
-        let moved_up = next.is_some_and(|next| self.armed.is_none_or(|armed| next < armed));
-        if moved_up {
-            self.armed = next;
-        }
-        moved_up
-    }
-}
-
-/// What is decided about one session. Forwarded messages are none of it, and their text is nobody's business.
-fn log_decision(frame: &DownFrame) {
-    let session = frame.session.0;
-    match &frame.kind {
-        Down::Waiting { .. } => tracing::debug!(session, "waits"),
-        Down::Matched(matched) => tracing::debug!(session, room = %matched.room, "matched"),
-        Down::PartnerLeft { reason, requeued, .. } => tracing::debug!(session, ?reason, requeued, "partner left"),
-        Down::Forward(_) => tracing::trace!(session, "forward"),
     }
 }
 

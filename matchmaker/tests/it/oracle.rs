@@ -183,7 +183,7 @@ impl Oracle {
             let until = now + self.config.rematch_after;
             self.apart.push(Apart { presser: name, left: partner, until, tried_again: false });
             if self.tell_left(partner, "next") {
-                self.to_the_end_if_long(partner, lasted, now);
+                self.requeue_last_if_long(partner, lasted, now);
                 placing.push(partner);
             }
         }
@@ -200,7 +200,7 @@ impl Oracle {
         if let Some((partner, lasted)) = self.walk_out(name, now)
             && self.tell_left(partner, reason)
         {
-            self.to_the_end_if_long(partner, lasted, now);
+            self.requeue_last_if_long(partner, lasted, now);
             self.place(partner, now);
         }
     }
@@ -285,7 +285,7 @@ impl Oracle {
         requeued
     }
 
-    fn to_the_end_if_long(&mut self, name: char, lasted: Duration, now: Time) {
+    fn requeue_last_if_long(&mut self, name: char, lasted: Duration, now: Time) {
         if lasted >= self.config.short_room {
             let arrival = self.arrive();
             (self.at(name).queued, self.at(name).arrival) = (now, arrival);

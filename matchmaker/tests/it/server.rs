@@ -18,6 +18,7 @@ use crate::world::wishes;
 
 mod contract;
 mod gateway;
+mod limits;
 mod port;
 mod queries;
 mod statuses;

@@ -26,7 +26,7 @@ fn a_bad_value_is_an_error_that_names_its_setting() {
         ("gateway --matchmaker-url ,", "--matchmaker-url"),
         ("matchmaker --grpc-listen 50051", "--grpc-listen"),
         ("matchmaker --requeue-on-partner-leave perhaps", "--requeue-on-partner-leave"),
-        ("standalone --drain-limit-ms -1", "drain-limit-ms"),
+        ("standalone --drain-limit-ms=-1", "--drain-limit-ms"),
         ("standalone --drain-limit-ms 1e3", "--drain-limit-ms"),
         ("gateway --pong-timeout-ms 0", "--pong-timeout-ms"),
         ("gateway --workers 0", "--workers"),

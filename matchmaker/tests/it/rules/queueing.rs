@@ -196,6 +196,26 @@ fn keeping_apart_works_both_ways_and_runs_out_for_a_join_too() {
 }
 
 #[test]
+fn at_most_eight_are_kept_apart_from_one_and_the_earliest_is_let_go_first() {
+    let mut world = World::new(Config::default());
+    let feed = |world: &mut World, text: &str| world.feed(event_named(text.split_once(' ').unwrap().1), at(&text[..3]));
+    feed(&mut world, "0.0 link 1 up");
+    feed(&mut world, "0.0 a attach 1");
+    feed(&mut world, "0.0 a join 1");
+    for (index, partner) in ('b'..='j').enumerate() {
+        let now = format!("{:.1}", index as f64 / 10.0);
+        feed(&mut world, &format!("{now} {partner} attach 1"));
+        assert_eq!(feed(&mut world, &format!("{now} {partner} join 1")).len(), 2, "{partner} meets a");
+        feed(&mut world, &format!("{now} a next {}", index + 2));
+        feed(&mut world, &format!("{now} {partner} leave 2"));
+    }
+    assert_eq!(world.machine.poll_timeout(), Some(at("3.1")), "of c, as b is let go");
+    assert_eq!(feed(&mut world, "1.0 c join 3").len(), 1, "c waits");
+    assert_eq!(feed(&mut world, "1.0 c leave 4").len(), 0);
+    assert_eq!(feed(&mut world, "1.0 b join 3").len(), 2, "b meets a again");
+}
+
+#[test]
 fn whoever_detaches_takes_the_deadline_along() {
     script(&format!(
         "{A_LEFT_B_AND_C}

@@ -120,3 +120,30 @@ async fn a_matchmaker_that_is_going_away_takes_no_links() {
     running.replica.go_away();
     assert_eq!(end_of(&running, vec![first()]).await.code(), Code::Unavailable);
 }
+
+#[tokio::test]
+async fn what_is_no_message_is_refused_like_a_broken_rule() {
+    let running = Running::start().await;
+    // Field 1 of what the link reads is a message, here it is a number.
+    let strange = v1::ListSessionsRequest { page_size: 5, page_token: String::new() };
+    let mut client = tonic::client::Grpc::new(running.channel().await);
+    client.ready().await.unwrap();
+    let codec = tonic_prost::ProstCodec::<v1::ListSessionsRequest, v1::LinkDown>::default();
+    let path = "/duet.v1.Signaling/Link".parse().unwrap();
+    let outbound = stream::iter([strange]).chain(stream::pending());
+    let status = within(client.streaming(tonic::Request::new(outbound), path, codec)).await.unwrap_err();
+    assert_eq!((status.code(), status.message()), (Code::InvalidArgument, "a message can't be decoded"));
+}
+
+#[tokio::test]
+async fn a_query_that_never_comes_whole_is_not_waited_for() {
+    let port = PortConfig { answer_within: Duration::from_millis(10), ..PortConfig::default() };
+    let running = Running::start_with(Config::default(), port).await;
+    let mut client = tonic::client::Grpc::new(running.channel().await);
+    client.ready().await.unwrap();
+    let codec = tonic_prost::ProstCodec::<v1::GetStatsRequest, v1::Stats>::default();
+    let path = "/duet.v1.Matchmaker/GetStats".parse().unwrap();
+    let status =
+        within(client.client_streaming(tonic::Request::new(stream::pending()), path, codec)).await.unwrap_err();
+    assert_eq!(status.code(), Code::DeadlineExceeded);
+}

@@ -1,0 +1,147 @@
+//! What the replica's lock guards: the machine and the links' queues, and how its outputs get from one to the other.
+
+use std::collections::BTreeMap;
+
+use duet_proto::frame::{Down, DownFrame};
+use duet_proto::link::GatewayHello;
+use duet_proto::queue::{Refused, Sender};
+use duet_proto::time::Time;
+use tokio::sync::oneshot;
+
+use super::link::LinkEnd;
+use crate::{LinkKey, Matchmaker, Output};
+
+/// The machine and its links. Every input is followed by [`Desk::drain`] before the lock is let go.
+#[derive(Debug)]
+pub(crate) struct Desk {
+    pub(crate) machine: Matchmaker,
+    links: BTreeMap<LinkKey, Outlet>,
+    /// When the timer will wake.
+    pub(crate) armed: Option<Time>,
+    going_away: bool,
+}
+
+/// Where a link's frames and its end go.
+#[derive(Debug)]
+struct Outlet {
+    gateway: String,
+    worker: u32,
+    down: Sender<DownFrame>,
+    end: oneshot::Sender<LinkEnd>,
+}
+
+impl Desk {
+    pub(crate) fn new(machine: Matchmaker) -> Self {
+        Desk { machine, links: BTreeMap::new(), armed: None, going_away: false }
+    }
+
+    /// A link begins, unless this matchmaker is going away. Its end is told to the receiver.
+    pub(crate) fn link_up(
+        &mut self,
+        hello: GatewayHello,
+        down: Sender<DownFrame>,
+        now: Time,
+    ) -> Result<(LinkKey, oneshot::Receiver<LinkEnd>), LinkEnd> {
+        if self.going_away {
+            return Err(LinkEnd::GoingAway);
+        }
+        tracing::info!(gateway = %hello.gateway, worker = hello.worker, "link up");
+        let (end, ended) = oneshot::channel();
+        let outlet = Outlet { gateway: hello.gateway.clone(), worker: hello.worker, down, end };
+        let key = self.machine.link_up(hello, now);
+        self.links.insert(key, outlet);
+        Ok((key, ended))
+    }
+
+    /// A link ends, unless it has ended already.
+    pub(crate) fn link_down(&mut self, link: LinkKey, why: LinkEnd, now: Time) {
+        self.end(link, why);
+        self.machine.link_down(link, now);
+    }
+
+    /// All links end. Nobody is told of partners lost: everybody's link is gone.
+    pub(crate) fn go_away(&mut self, now: Time) {
+        self.going_away = true;
+        let links: Vec<_> = self.links.keys().copied().collect();
+        for link in &links {
+            self.end(*link, LinkEnd::GoingAway);
+        }
+        for link in links {
+            self.machine.link_down(link, now);
+        }
+    }
+
+    /// Does all that the machine says. A link that does not take its frames is ended at once, before anything more goes into it,
+    /// and taken down after.
+    pub(crate) fn drain(&mut self, now: Time) {
+        loop {
+            let mut lost = Vec::new();
+            while let Some(output) = self.machine.poll_output() {
+                match output {
+                    Output::Frame { link, frame } => {
+                        if let Err(why) = self.push(link, frame) {
+                            self.end(link, why);
+                            lost.push(link);
+                        }
+                    }
+                    Output::LinkRefused { link, reason } => self.end(link, LinkEnd::Refused(reason.into())),
+                    Output::LinkReplaced { link } => self.end(link, LinkEnd::Replaced),
+                    Output::Reported(report) => tracing::info!(room = %report.room, "a client was reported"),
+                }
+            }
+            if lost.is_empty() {
+                return;
+            }
+            for link in lost {
+                self.machine.link_down(link, now);
+            }
+        }
+    }
+
+    /// Whether the timer must wake earlier than it will.
+    pub(crate) fn deadline_moved_up(&mut self) -> bool {
+        let next = self.machine.poll_timeout();
+        let moved_up = next.is_some_and(|next| self.armed.is_none_or(|armed| next < armed));
+        if moved_up {
+            self.armed = next;
+        }
+        moved_up
+    }
+
+    /// Queues a frame, unless its link has been ended in this drain.
+    fn push(&self, link: LinkKey, frame: DownFrame) -> Result<(), LinkEnd> {
+        let Some(outlet) = self.links.get(&link) else { return Ok(()) };
+        log_decision(&outlet.gateway, &frame);
+        outlet.down.push(frame).map_err(|refused| match refused {
+            Refused::Full => LinkEnd::TooSlow,
+            Refused::Closed => LinkEnd::Lost,
+        })
+    }
+
+    /// Lets go of a link, if that has not happened yet: what is queued is still taken, then its stream ends.
+    fn end(&mut self, link: LinkKey, why: LinkEnd) {
+        let Some(Outlet { gateway, worker, down, end }) = self.links.remove(&link) else { return };
+        match why {
+            LinkEnd::Refused(_) | LinkEnd::TooSlow => tracing::warn!(%gateway, worker, %why, "link down"),
+            LinkEnd::Closed | LinkEnd::Lost | LinkEnd::Replaced | LinkEnd::GoingAway => {
+                tracing::info!(%gateway, worker, %why, "link down");
+            }
+        }
+        down.close();
+        // Nobody listens when the link ended by itself.
+        let _ = end.send(why);
+    }
+}
+
+/// What is decided about one session. Forwarded messages are none of it, and their text is nobody's business.
+fn log_decision(gateway: &str, frame: &DownFrame) {
+    let session = frame.session.0;
+    match &frame.kind {
+        Down::Waiting { .. } => tracing::debug!(gateway, session, "waits"),
+        Down::Matched(matched) => tracing::debug!(gateway, session, room = %matched.room, "matched"),
+        Down::PartnerLeft { reason, requeued, .. } => {
+            tracing::debug!(gateway, session, ?reason, requeued, "partner left");
+        }
+        Down::Forward(_) => tracing::trace!(gateway, session, "forward"),
+    }
+}

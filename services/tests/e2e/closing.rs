@@ -1,0 +1,104 @@
+//! The end of a process: clients are told, partners are told, nothing hangs.
+
+use std::process::ExitStatus;
+
+use crate::client::{Client, pair};
+use crate::process::{Deployment, Duet, GATEWAY, SHAPES, Shape};
+
+fn assert_fine(status: ExitStatus, log: &str) {
+    assert_eq!(status.code(), Some(0), "{log}");
+    assert!(!log.contains("panicked") && !log.contains("ERROR"), "{log}");
+}
+
+#[tokio::test]
+async fn a_signal_sends_clients_away_and_ends_with_0() {
+    for shape in SHAPES {
+        for signal in ["TERM", "INT"] {
+            let mut duet = Deployment::start(shape);
+            let (mut waiter, mut comer, _) = pair(&duet.gateway).await;
+            let mut idle = Client::connect(&duet.gateway).await;
+            duet.gateway_process().signal(signal);
+            assert!(idle.expect("going-away").await["reconnectInMs"].is_u64());
+            for client in [&mut waiter, &mut comer, &mut idle] {
+                assert_eq!(u16::from(client.closed().await.code), 1012);
+            }
+            let (status, log) = duet.processes.pop().unwrap().ended();
+            assert_fine(status, &log);
+        }
+    }
+}
+
+#[tokio::test]
+async fn partners_on_another_gateway_are_told_and_requeued() {
+    let mut duet = Deployment::start(Shape::TwoProcesses);
+    let url = format!("http://{}", duet.matchmaker);
+    let other = Duet::start(&[&["gateway", "--matchmaker-url", &url], GATEWAY].concat());
+    let mut here = Client::connect(&duet.gateway).await;
+    here.available().await;
+    here.expect("waiting").await;
+    let mut there = Client::connect(&other.address("WebSocket")).await;
+    there.available().await;
+    here.expect("matched").await;
+    there.expect("matched").await;
+    duet.gateway_process().signal("TERM");
+    let left = there.expect("partner-left").await;
+    assert_eq!((left["reason"].as_str(), left["requeued"].as_bool()), (Some("disconnected"), Some(true)));
+    there.expect("waiting").await;
+}
+
+#[tokio::test]
+async fn while_draining_it_is_alive_but_not_ready_and_takes_nobody() {
+    let mut duet =
+        Deployment::with(Shape::Standalone, &["--drain-spread-ms", "60000", "--drain-limit-ms", "86400000"], &[]);
+    // With this many the first closes at once and the last only after a second: long enough to look around.
+    let mut clients = Vec::new();
+    for _ in 0..200 {
+        clients.push(Client::connect(&duet.gateway).await);
+    }
+    duet.gateway_process().signal("TERM");
+    let mut last = clients.pop().unwrap();
+    last.expect("going-away").await;
+    let gateway = &duet.gateway;
+    assert_eq!(crate::http::get(gateway, "/healthz").await.status, 200);
+    let ready = crate::http::get(gateway, "/readyz").await;
+    assert_eq!(ready.status, 503);
+    assert!(ready.body.contains("draining"), "{}", ready.body);
+    let check = crate::http::get(gateway, "/ws/check").await;
+    assert_eq!((check.status, check.header("retry-after")), (503, Some("1")));
+    assert_eq!(u16::from(last.closed().await.code), 1012);
+}
+
+#[tokio::test]
+async fn the_drain_limit_and_a_second_signal_end_it_hard() {
+    for second_signal in [false, true] {
+        let limit = if second_signal { "86400000" } else { "100" };
+        let flags = ["--drain-spread-ms", "86400000", "--drain-limit-ms", limit];
+        let mut duet = Deployment::with(Shape::Standalone, &flags, &[]);
+        let mut clients = Vec::new();
+        for _ in 0..500 {
+            clients.push(Client::connect(&duet.gateway).await);
+        }
+        duet.gateway_process().signal("TERM");
+        clients[499].expect("going-away").await;
+        if second_signal {
+            duet.gateway_process().signal("INT");
+        }
+        let (status, log) = duet.processes.pop().unwrap().ended();
+        assert_fine(status, &log);
+        assert!(log.contains("what is left is dropped"), "{log}");
+    }
+}
+
+#[tokio::test]
+async fn a_matchmaker_ends_its_links_and_itself() {
+    let mut duet = Deployment::start(Shape::TwoProcesses);
+    let mut client = Client::connect(&duet.gateway).await;
+    client.available().await;
+    client.expect("waiting").await;
+    let matchmaker = duet.processes.remove(0);
+    matchmaker.signal("TERM");
+    let (status, log) = matchmaker.ended();
+    assert_fine(status, &log);
+    client.hears_nothing().await;
+    assert!(duet.gateway_process().is_running());
+}

@@ -1,0 +1,220 @@
+//! WebSocket frames that no good client sends: each ends with its close code and the end of the connection, and the pair beside
+//! it talks on.
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use crate::client::{Client, PATIENCE, pair};
+use crate::process::{Deployment, Shape};
+
+/// A WebSocket written by hand.
+struct Raw {
+    stream: TcpStream,
+}
+
+impl Raw {
+    /// Upgrades and reads the frame that carries `ready`.
+    async fn connect(gateway: &str) -> Self {
+        let mut stream = TcpStream::connect(gateway).await.unwrap();
+        let handshake = "GET /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+            Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+        stream.write_all(handshake.as_bytes()).await.unwrap();
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(stream.read_u8().await.unwrap());
+        }
+        let mut raw = Raw { stream };
+        assert!(raw.frame().await.unwrap().1.starts_with(br#"{"type":"ready""#));
+        raw
+    }
+
+    async fn send(&mut self, bytes: &[u8]) {
+        // The server may have closed already; what it said is read after.
+        let _ = self.stream.write_all(bytes).await;
+    }
+
+    /// The next frame: its first byte and its payload; `None` at the end.
+    async fn frame(&mut self) -> Option<(u8, Vec<u8>)> {
+        let read = async {
+            let first = self.stream.read_u8().await.ok()?;
+            let length = match self.stream.read_u8().await.ok()? {
+                126 => usize::from(self.stream.read_u16().await.ok()?),
+                127 => usize::try_from(self.stream.read_u64().await.ok()?).unwrap(),
+                short => usize::from(short),
+            };
+            let mut payload = vec![0; length];
+            self.stream.read_exact(&mut payload).await.ok()?;
+            Some((first, payload))
+        };
+        timeout(PATIENCE, read).await.expect("neither a frame nor the end")
+    }
+
+    /// The code of the close frame, which must be followed by the end of the connection.
+    async fn closed(mut self) -> Option<u16> {
+        while let Some((first, payload)) = self.frame().await {
+            if first == 0x88 {
+                assert_eq!(self.frame().await, None, "something after the close frame");
+                return Some(payload.get(..2).map_or(0, |code| u16::from_be_bytes([code[0], code[1]])));
+            }
+        }
+        None
+    }
+}
+
+/// A frame as clients send them, masked.
+fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
+    let mask = [1, 2, 3, 4];
+    let mut bytes = vec![first];
+    match payload.len() {
+        length @ 0..=125 => bytes.push(0x80 | u8::try_from(length).unwrap()),
+        length @ 126..=0xffff => {
+            bytes.push(0x80 | 126);
+            bytes.extend(u16::try_from(length).unwrap().to_be_bytes());
+        }
+        length => {
+            bytes.push(0x80 | 127);
+            bytes.extend(u64::try_from(length).unwrap().to_be_bytes());
+        }
+    }
+    bytes.extend(mask);
+    bytes.extend(payload.iter().zip(mask.iter().cycle()).map(|(byte, mask)| byte ^ mask));
+    bytes
+}
+
+const TEXT: u8 = 0x81;
+const TEXT_BEGINS: u8 = 0x01;
+const CONTINUES: u8 = 0x00;
+const ENDS: u8 = 0x80;
+const CLOSE: u8 = 0x88;
+const PING: u8 = 0x89;
+
+#[tokio::test]
+async fn broken_frames_are_closed_with_their_codes() {
+    let duet = Deployment::start(Shape::Standalone);
+    let (mut waiter, mut comer, _) = pair(&duet.gateway).await;
+    let attacks: [(&str, Vec<u8>, u16); 17] = [
+        ("unmasked", vec![TEXT, 2, b'{', b'}'], 1002),
+        ("RSV1", frame(TEXT | 0x40, b"{}"), 1002),
+        ("RSV2", frame(TEXT | 0x20, b"{}"), 1002),
+        ("RSV3", frame(TEXT | 0x10, b"{}"), 1002),
+        ("opcode 3", frame(0x83, b"{}"), 1002),
+        ("opcode 11", frame(0x8b, b"{}"), 1002),
+        ("fragmented ping", frame(0x09, b""), 1002),
+        ("long ping", frame(PING, &[0; 126]), 1002),
+        ("continuation of nothing", frame(ENDS, b"{}"), 1002),
+        ("text inside a text", [frame(TEXT_BEGINS, b"{"), frame(TEXT, b"}")].concat(), 1002),
+        ("bad UTF-8", frame(TEXT, b"\xff\xfe"), 1007),
+        ("overlong UTF-8", frame(TEXT, b"\xc0\xaf"), 1007),
+        ("cut UTF-8", frame(TEXT, b"\xe2\x82"), 1007),
+        ("binary", frame(0x82, b"{}"), 1003),
+        ("64 KiB and one", frame(TEXT, &vec![b' '; 65_537]), 1009),
+        ("a frame that says it is huge", vec![TEXT, 0xff, 0, 0, 1, 0, 0, 0, 0, 0, 1, 2, 3, 4], 1009),
+        (
+            "fragments past 64 KiB",
+            [frame(TEXT_BEGINS, &[b' '; 40_000]), frame(CONTINUES, &[b' '; 40_000])].concat(),
+            1009,
+        ),
+    ];
+    for (name, bytes, code) in attacks {
+        let mut raw = Raw::connect(&duet.gateway).await;
+        raw.send(&bytes).await;
+        assert_eq!(raw.closed().await, Some(code), "{name}");
+        comer.say(r#"{"type":"ice","candidate":null}"#).await;
+        waiter.expect("ice").await;
+    }
+}
+
+#[tokio::test]
+async fn fragments_may_be_split_anywhere_and_pinged_in_between() {
+    let duet = Deployment::start(Shape::Standalone);
+    let mut raw = Raw::connect(&duet.gateway).await;
+    raw.send(&frame(TEXT_BEGINS, b"{\"type\":\"ping\",\"id\":\"\xe2")).await;
+    raw.send(&frame(PING, b"now")).await;
+    raw.send(&frame(CONTINUES, b"\x82")).await;
+    raw.send(&frame(CONTINUES, b"")).await;
+    raw.send(&frame(ENDS, b"\xac\"}")).await;
+    assert_eq!(raw.frame().await, Some((0x8a, b"now".to_vec())));
+    assert_eq!(raw.frame().await.unwrap().1, "{\"type\":\"pong\",\"id\":\"€\"}".as_bytes());
+}
+
+#[tokio::test]
+async fn a_message_may_be_64_kib() {
+    let duet = Deployment::start(Shape::Standalone);
+    let mut raw = Raw::connect(&duet.gateway).await;
+    let mut text = br#"{"type":"ping"}"#.to_vec();
+    text.resize(65_536, b' ');
+    raw.send(&frame(TEXT, &text)).await;
+    assert_eq!(raw.frame().await.unwrap().1, br#"{"type":"pong"}"#);
+}
+
+#[tokio::test]
+async fn a_close_is_answered_with_its_code_and_nothing_after_it_counts() {
+    let duet = Deployment::start(Shape::Standalone);
+    for code in [1000_u16, 1001, 3000, 4999] {
+        let mut raw = Raw::connect(&duet.gateway).await;
+        raw.send(&[frame(CLOSE, &code.to_be_bytes()), frame(TEXT, br#"{"type":"ping"}"#)].concat()).await;
+        assert_eq!(raw.closed().await, Some(code));
+    }
+    let mut raw = Raw::connect(&duet.gateway).await;
+    raw.send(&frame(CLOSE, b"")).await;
+    assert!(raw.closed().await.is_some());
+}
+
+#[tokio::test]
+async fn a_silent_client_is_pinged_and_then_dropped() {
+    let flags = ["--ping-interval-ms", "100", "--pong-timeout-ms", "3000"];
+    let duet = Deployment::with(Shape::Standalone, &flags, &[]);
+    let (mut waiter, mut comer, _) = pair(&duet.gateway).await;
+    let mut raw = Raw::connect(&duet.gateway).await;
+    let mut frames = Vec::new();
+    let silent = async {
+        while let Some((first, _)) = raw.frame().await {
+            frames.push(first);
+        }
+    };
+    // Those who answer pings, as every WebSocket library does by itself, stay.
+    tokio::select! {
+        () = silent => {}
+        () = waiter.answer_pings() => {}
+        () = comer.answer_pings() => {}
+    }
+    assert_eq!(frames, [PING], "one ping, and no close frame for nobody");
+    comer.say(r#"{"type":"ice","candidate":null}"#).await;
+    waiter.expect("ice").await;
+}
+
+#[tokio::test]
+async fn a_client_that_reads_nothing_is_closed_and_its_partner_told() {
+    let flags = ["--write-timeout-ms", "60000", "--message-rate", "0"];
+    let duet = Deployment::with(Shape::TwoProcesses, &flags, &[]);
+    let mut raw = Raw::connect(&duet.gateway).await;
+    raw.send(&frame(TEXT, br#"{"type":"available"}"#)).await;
+    assert!(raw.frame().await.unwrap().1.starts_with(br#"{"type":"waiting""#));
+    let mut partner = Client::connect(&duet.gateway).await;
+    partner.available().await;
+    partner.expect("matched").await;
+    let large = format!(r#"{{"type":"offer","sdp":"{}"}}"#, "x".repeat(60_000));
+    let left = async {
+        loop {
+            // More than the kernel and the outbox hold together.
+            partner.say(&large).await;
+            partner.say(r#"{"type":"ping"}"#).await;
+            let message = partner.hear().await;
+            if message["type"] != "pong" {
+                return message;
+            }
+        }
+    };
+    let left = timeout(PATIENCE, left).await.unwrap();
+    assert_eq!((left["type"].as_str(), left["reason"].as_str()), (Some("partner-left"), Some("disconnected")));
+}
+
+#[tokio::test]
+async fn a_ping_flood_from_one_that_reads_nothing_ends() {
+    let duet = Deployment::with(Shape::Standalone, &["--write-timeout-ms", "300"], &[]);
+    let mut raw = Raw::connect(&duet.gateway).await;
+    let pings: Vec<u8> = (0..1000).flat_map(|_| frame(PING, &[7; 125])).collect();
+    let flood = async { while raw.stream.write_all(&pings).await.is_ok() {} };
+    timeout(PATIENCE, flood).await.expect("still open");
+}

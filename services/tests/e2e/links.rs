@@ -1,0 +1,91 @@
+//! A matchmaker that is away: sockets stay open, wishes wait, and all goes on by itself when it is back.
+
+use crate::client::{Client, pair};
+use crate::http::get;
+use crate::process::{Deployment, Duet, GATEWAY, Shape};
+
+/// The matchmaker again, where it was.
+fn restart(address: &str) -> Duet {
+    Duet::start(&["matchmaker", "--grpc-listen", address])
+}
+
+#[tokio::test]
+async fn waiters_keep_their_place_over_a_killed_matchmaker() {
+    let mut duet = Deployment::start(Shape::TwoProcesses);
+    let mut waiters = Vec::new();
+    for pool in ["a", "b", "c"] {
+        let mut waiter = Client::connect(&duet.gateway).await;
+        waiter.say(&format!(r#"{{"type":"available","pool":"{pool}"}}"#)).await;
+        waiter.expect("waiting").await;
+        waiters.push(waiter);
+    }
+    drop(duet.processes.remove(0));
+    let mut comer = Client::connect(&duet.gateway).await;
+    comer.hears_nothing().await;
+    let _matchmaker = restart(&duet.matchmaker);
+    for (waiter, pool) in waiters.iter_mut().zip(["a", "b", "c"]) {
+        assert_eq!(waiter.expect("waiting").await["pool"], pool);
+    }
+    comer.say(r#"{"type":"available","pool":"b"}"#).await;
+    assert_eq!(comer.expect("matched").await["partnerId"], waiters[1].id);
+    waiters[1].expect("matched").await;
+}
+
+#[tokio::test]
+async fn a_room_over_a_killed_matchmaker_ends_clearly_and_its_two_are_requeued() {
+    let mut duet = Deployment::start(Shape::TwoProcesses);
+    let (mut waiter, mut comer, _) = pair(&duet.gateway).await;
+    drop(duet.processes.remove(0));
+    loop {
+        // Until the gateway has noticed.
+        waiter.say(r#"{"type":"ice","candidate":null}"#).await;
+        waiter.say(r#"{"type":"ping"}"#).await;
+        if waiter.hear().await["type"] == "error" {
+            break;
+        }
+    }
+    waiter.expect("pong").await;
+    let _matchmaker = restart(&duet.matchmaker);
+    for client in [&mut waiter, &mut comer] {
+        assert_eq!(client.expect("partner-left").await["requeued"], true);
+    }
+    let mut rooms = Vec::new();
+    for client in [&mut waiter, &mut comer] {
+        let mut message = client.hear().await;
+        if message["type"] == "waiting" {
+            message = client.hear().await;
+        }
+        assert_eq!(message["type"], "matched", "{message}");
+        rooms.push(message["roomId"].clone());
+    }
+    assert_eq!(rooms[0], rooms[1]);
+}
+
+#[tokio::test]
+async fn a_wish_waits_for_the_matchmaker_and_is_then_refused() {
+    let url = "http://127.0.0.1:9"; // Nobody listens on the discard port.
+    let flags = [&["gateway", "--matchmaker-url", url, "--unavailable-after-ms", "300"], GATEWAY].concat();
+    let gateway = Duet::start(&flags);
+    let address = gateway.address("WebSocket");
+    let mut client = Client::connect(&address).await;
+    client.available().await;
+    assert!(client.refused("unavailable").await["retryAfterMs"].is_u64());
+    client.available().await;
+    client.refused("unavailable").await;
+    client.say(r#"{"type":"leave"}"#).await;
+    client.hears_nothing().await;
+    let ready = get(&address, "/readyz").await;
+    assert_eq!(ready.status, 503);
+    assert!(ready.body.contains("matchmaker"), "{}", ready.body);
+    assert_eq!(get(&address, "/healthz").await.status, 200);
+}
+
+#[tokio::test]
+async fn upgrades_are_refused_when_the_matchmaker_is_away_for_too_long() {
+    let flags =
+        [&["gateway", "--matchmaker-url", "http://127.0.0.1:9", "--matchmaker-grace-ms", "0"], GATEWAY].concat();
+    let gateway = Duet::start(&flags);
+    let check = get(&gateway.address("WebSocket"), "/ws/check").await;
+    assert_eq!((check.status, check.header("retry-after")), (503, Some("1")));
+    assert!(check.body.contains("unavailable"), "{}", check.body);
+}

@@ -1,0 +1,15 @@
+//! End to end: the real executable, real sockets, real signals. Everything a client can see holds in both shapes, standalone and
+//! gateway with matchmaker, so most tests run over both.
+
+#![allow(clippy::unwrap_used, reason = "a test may")]
+
+mod base;
+mod client;
+mod closing;
+mod crowd;
+mod frames;
+mod http;
+mod links;
+mod process;
+mod queries;
+mod settings;

@@ -1,0 +1,151 @@
+//! Running the executable: started on free ports, asked by its greeting where it listens, ended by its own pid.
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread;
+
+/// A running `duet`. Killed when dropped.
+pub(crate) struct Duet {
+    child: Child,
+    /// The greeting, up to its last line.
+    greeting: Vec<String>,
+    /// The log so far is read to the end by this thread, which a full pipe would block.
+    log: Option<thread::JoinHandle<String>>,
+}
+
+impl Duet {
+    /// Starts a verb with its flags, and waits for its greeting.
+    pub(crate) fn start(args: &[&str]) -> Self {
+        let mut child = command(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut stderr = child.stderr.take().unwrap();
+        let log = thread::spawn(move || {
+            let mut log = Vec::new();
+            stderr.read_to_end(&mut log).unwrap();
+            String::from_utf8(log).unwrap()
+        });
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut greeting = Vec::new();
+        for line in lines {
+            greeting.push(line.unwrap());
+            if greeting.last().unwrap().contains("Ctrl-C") {
+                return Duet { child, greeting, log: Some(log) };
+            }
+        }
+        panic!("no greeting: {greeting:?}, {}", log.join().unwrap());
+    }
+
+    /// The `host:port` that the greeting names on the line that starts with that word.
+    pub(crate) fn address(&self, line: &str) -> String {
+        let line = self.greeting.iter().find(|text| text.trim_start().starts_with(line)).unwrap();
+        let url = line.trim_start().trim_start_matches(line.split("  ").next().unwrap_or_default());
+        let text = url.split_whitespace().find(|word| word.contains(':')).unwrap();
+        text.trim_start_matches("http://")
+            .trim_start_matches("ws://")
+            .trim_end_matches("/ws")
+            .trim_end_matches('/')
+            .to_owned()
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Sends a signal, by name.
+    pub(crate) fn signal(&self, name: &str) {
+        let pid = self.pid().to_string();
+        assert!(Command::new("kill").args(["-s", name, &pid]).status().unwrap().success());
+    }
+
+    /// Waits for the end; how it was, and all that was logged.
+    pub(crate) fn ended(mut self) -> (ExitStatus, String) {
+        let status = self.child.wait().unwrap();
+        (status, self.log.take().unwrap().join().unwrap())
+    }
+
+    /// Whether it has not ended yet.
+    pub(crate) fn is_running(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+}
+
+impl Drop for Duet {
+    fn drop(&mut self) {
+        // Fails when it has ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Runs to the end; status, standard output, standard error.
+pub(crate) fn run(args: &[&str], environment: &[(&str, &str)]) -> (Option<i32>, String, String) {
+    let output = command(args).envs(environment.iter().copied()).output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+fn command(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_duet"));
+    // What the tester's shell has set is not what is tested.
+    command.env_clear().env("RUST_BACKTRACE", "1").args(args);
+    command
+}
+
+/// Both shapes of a deployment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shape {
+    Standalone,
+    TwoProcesses,
+}
+
+pub(crate) const SHAPES: [Shape; 2] = [Shape::Standalone, Shape::TwoProcesses];
+
+/// A deployment under test.
+pub(crate) struct Deployment {
+    /// `host:port` of the gateway.
+    pub(crate) gateway: String,
+    /// `host:port` of the matchmaker's gRPC.
+    pub(crate) matchmaker: String,
+    pub(crate) processes: Vec<Duet>,
+}
+
+impl Deployment {
+    pub(crate) fn start(shape: Shape) -> Self {
+        Deployment::with(shape, &[], &[])
+    }
+
+    /// With flags for the gateway and for the matchmaker.
+    pub(crate) fn with(shape: Shape, gateway: &[&str], matchmaker: &[&str]) -> Self {
+        match shape {
+            Shape::Standalone => {
+                let args = [&["standalone", "--grpc-listen", "127.0.0.1:0"], GATEWAY, gateway, matchmaker].concat();
+                let duet = Duet::start(&args);
+                Deployment {
+                    gateway: duet.address("WebSocket"),
+                    matchmaker: duet.address("gRPC"),
+                    processes: vec![duet],
+                }
+            }
+            Shape::TwoProcesses => {
+                let args = [&["matchmaker", "--grpc-listen", "127.0.0.1:0"], matchmaker].concat();
+                let matchmaker = Duet::start(&args);
+                let address = matchmaker.address("gRPC");
+                let url = format!("http://{address}");
+                let args = [&["gateway", "--matchmaker-url", &url], GATEWAY, gateway].concat();
+                let gateway = Duet::start(&args);
+                Deployment {
+                    gateway: gateway.address("WebSocket"),
+                    matchmaker: address,
+                    processes: vec![matchmaker, gateway],
+                }
+            }
+        }
+    }
+
+    /// The process that browsers reach.
+    pub(crate) fn gateway_process(&mut self) -> &mut Duet {
+        self.processes.last_mut().unwrap()
+    }
+}
+
+/// IPv4 loopback on a free port.
+pub(crate) const GATEWAY: &[&str] = &["--port", "0", "--listen-address", "127.0.0.1"];
