@@ -86,7 +86,8 @@ impl Matchmaker {
         }
         let end = self.turn_since(now);
         let session = &mut self.sessions[survivor];
-        session.ticket.round += 1;
+        // An announced round may be the last there is.
+        session.ticket.round = session.ticket.round.saturating_add(1);
         if back == Return::ToTheEnd {
             session.wish.as_mut().expect("whoever was in a room has asked").turn = end;
         }

@@ -88,13 +88,11 @@ pub struct Join {
 }
 
 /// What a partner must be like.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[derive(Default)]
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Wishes {
     /// Only sessions of the same pool meet.
     pub pool: PoolName,
 }
-
 
 /// A pool's name: 1 to [`crate::bounds::POOL`] characters, none a control character. Cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -177,26 +175,52 @@ pub enum PartnerLeftReason {
     Closed,
 }
 
-/// What a frame costs beside its text: about what it takes on the wire and in a queue.
-const FRAME_WEIGHT: usize = 64;
+/// What a frame costs beside its texts: more than its numbers and ids take on the wire.
+const FRAME_WEIGHT: usize = 96;
 
 impl Weigh for UpFrame {
     fn weight(&self) -> usize {
-        FRAME_WEIGHT
-            + match &self.kind {
-                Up::Forward(forward) => forward.text.len(),
-                Up::Report { reason, details, .. } => reason.len() + details.len(),
-                _ => 0,
-            }
+        let texts = match &self.kind {
+            Up::Attach(attach) => attach.identity.as_ref().map_or(0, Identity::weight) + attach.doing.weight(),
+            Up::Identify(identity) => identity.weight(),
+            Up::Join(join) => join.wishes.weight(),
+            Up::Next { wishes, .. } => wishes.weight(),
+            Up::Forward(forward) => forward.text.len(),
+            Up::Report { reason, details, .. } => reason.len() + details.len(),
+            Up::Leave { .. } | Up::Ack { .. } | Up::Detach => 0,
+        };
+        FRAME_WEIGHT + texts
     }
 }
 
 impl Weigh for DownFrame {
     fn weight(&self) -> usize {
-        FRAME_WEIGHT
-            + match &self.kind {
-                Down::Forward(forward) => forward.text.len(),
-                _ => 0,
-            }
+        let texts = match &self.kind {
+            Down::Waiting { pool, .. } => pool.0.len(),
+            Down::Forward(forward) => forward.text.len(),
+            Down::Matched(_) | Down::PartnerLeft { .. } => 0,
+        };
+        FRAME_WEIGHT + texts
+    }
+}
+
+impl Identity {
+    fn weight(&self) -> usize {
+        self.user.len()
+    }
+}
+
+impl Wishes {
+    fn weight(&self) -> usize {
+        self.pool.0.len()
+    }
+}
+
+impl Doing {
+    fn weight(&self) -> usize {
+        match self {
+            Doing::Idle => 0,
+            Doing::Waiting(join) | Doing::InRoom { join, .. } => join.wishes.weight(),
+        }
     }
 }

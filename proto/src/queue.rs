@@ -38,12 +38,12 @@ pub enum Refused {
 
 /// A queue's two ends.
 pub fn bounded<T: Weigh>(limits: Limits) -> (Sender<T>, Receiver<T>) {
-    let state = State { items: VecDeque::new(), bytes: 0, waker: None, closed: false };
+    let state = State { items: VecDeque::new(), bytes: 0, waker: None, senders: 1, closed: false };
     let shared = Arc::new(Shared { limits, state: Mutex::new(state) });
     (Sender { shared: shared.clone() }, Receiver { shared })
 }
 
-/// Where items go in. Clones push into the same queue.
+/// Where items go in. Clones push into the same queue; when the last is dropped, the queue is closed.
 #[derive(Debug)]
 pub struct Sender<T> {
     shared: Arc<Shared<T>>,
@@ -51,7 +51,19 @@ pub struct Sender<T> {
 
 impl<T> Clone for Sender<T> {
     fn clone(&self) -> Self {
+        self.shared.lock().senders += 1;
         Sender { shared: self.shared.clone() }
+    }
+}
+
+impl<T> Drop for Sender<T> {
+    fn drop(&mut self) {
+        let mut state = self.shared.lock();
+        state.senders -= 1;
+        if state.senders == 0 {
+            drop(state);
+            self.shared.close();
+        }
     }
 }
 
@@ -136,6 +148,7 @@ struct State<T> {
     bytes: usize,
     /// The taker's, while it waits for an item.
     waker: Option<Waker>,
+    senders: usize,
     closed: bool,
 }
 
@@ -213,6 +226,16 @@ mod tests {
         sender.close();
         assert_eq!(sender.push(Item(1)), Err(Refused::Closed));
         assert_eq!(take(&mut receiver), Poll::Ready(Some(vec![Item(1)])));
+        assert_eq!(take(&mut receiver), Poll::Ready(None));
+    }
+
+    #[test]
+    fn the_last_sender_closes_the_queue() {
+        let (sender, mut receiver) = bounded(LIMITS);
+        let clone = sender.clone();
+        drop(sender);
+        assert_eq!(take(&mut receiver), Poll::Pending);
+        drop(clone);
         assert_eq!(take(&mut receiver), Poll::Ready(None));
     }
 

@@ -63,7 +63,8 @@ pub(crate) fn matchmaker(args: cli::Matchmaker) -> Result<(), Failure> {
         let replica = Replica::start(args.matchmaker.name(), args.matchmaker.config());
         greeting::matchmaker(address);
         let port = Port::open(replica, listener, args.drain.drain_limit_ms.0);
-        tracing::info!(signal = signals.next().await, "draining");
+        let signal = signals.next().await;
+        tracing::info!(signal, "draining");
         port.close(&mut signals).await;
         Ok(())
     })

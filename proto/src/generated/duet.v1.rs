@@ -431,8 +431,9 @@ pub mod signaling_client {
         /// had queued up when the stream was ready to take it. Frames keep their order within a direction.
         ///
         /// Errors: INVALID_ARGUMENT when a frame can't be understood or breaks the rules below, FAILED_PRECONDITION when the
-        /// first message is no hello or its version is not served, RESOURCE_EXHAUSTED when the other side reads too slowly,
-        /// UNAVAILABLE when the matchmaker is going away. The end of the stream, however it comes, detaches all its sessions.
+        /// first message is no hello or its version is not served, DEADLINE_EXCEEDED when no hello comes in time, ABORTED when the
+        /// same worker has made a newer link, RESOURCE_EXHAUSTED when the other side reads too slowly, UNAVAILABLE when the
+        /// matchmaker is going away. The end of the stream, however it comes, detaches all its sessions.
         pub async fn link(
             &mut self,
             request: impl tonic::IntoStreamingRequest<Message = super::LinkUp>,
@@ -482,8 +483,9 @@ pub mod signaling_server {
         /// had queued up when the stream was ready to take it. Frames keep their order within a direction.
         ///
         /// Errors: INVALID_ARGUMENT when a frame can't be understood or breaks the rules below, FAILED_PRECONDITION when the
-        /// first message is no hello or its version is not served, RESOURCE_EXHAUSTED when the other side reads too slowly,
-        /// UNAVAILABLE when the matchmaker is going away. The end of the stream, however it comes, detaches all its sessions.
+        /// first message is no hello or its version is not served, DEADLINE_EXCEEDED when no hello comes in time, ABORTED when the
+        /// same worker has made a newer link, RESOURCE_EXHAUSTED when the other side reads too slowly, UNAVAILABLE when the
+        /// matchmaker is going away. The end of the stream, however it comes, detaches all its sessions.
         async fn link(
             &self,
             request: tonic::Request<tonic::Streaming<super::LinkUp>>,

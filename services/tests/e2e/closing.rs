@@ -90,6 +90,20 @@ async fn the_drain_limit_and_a_second_signal_end_it_hard() {
 }
 
 #[tokio::test]
+async fn processes_that_log_nothing_do_all_the_same() {
+    let silent = [("RUST_LOG", "off")];
+    let matchmaker = Duet::start_with(&["matchmaker", "--grpc-listen", "127.0.0.1:0"], &silent);
+    let url = format!("http://{}", matchmaker.address("gRPC"));
+    let gateway = Duet::start_with(&[&["gateway", "--matchmaker-url", &url], GATEWAY].concat(), &silent);
+    pair(&gateway.address("WebSocket")).await;
+    for process in [gateway, matchmaker] {
+        process.signal("TERM");
+        let (status, log) = process.ended();
+        assert_eq!((status.code(), &*log), (Some(0), ""));
+    }
+}
+
+#[tokio::test]
 async fn a_matchmaker_ends_its_links_and_itself() {
     let mut duet = Deployment::start(Shape::TwoProcesses);
     let mut client = Client::connect(&duet.gateway).await;

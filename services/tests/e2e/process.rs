@@ -16,7 +16,14 @@ pub(crate) struct Duet {
 impl Duet {
     /// Starts a verb with its flags, and waits for its greeting.
     pub(crate) fn start(args: &[&str]) -> Self {
-        let mut child = command(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        Duet::start_with(args, &[])
+    }
+
+    /// The same with environment variables.
+    pub(crate) fn start_with(args: &[&str], environment: &[(&str, &str)]) -> Self {
+        let mut command = command(args);
+        let mut child =
+            command.envs(environment.iter().copied()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut stderr = child.stderr.take().unwrap();
         let log = thread::spawn(move || {
             let mut log = Vec::new();

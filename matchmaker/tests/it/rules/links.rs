@@ -133,3 +133,14 @@ fn a_session_number_attaches_once() {
     assert_eq!(machine.poll_output(), Some(refused));
     assert_eq!(machine.poll_output(), None);
 }
+
+#[test]
+fn an_absurd_announcement_is_taken_as_it_is() {
+    script(
+        "0 link 1 up
+         0 a attach 1 room 4294967295.4294967295 default 600000000000
+         > a left 4294967295.4294967295 disconnected requeued
+         > a waiting 4294967295.4294967295 default at 1 600000000000s
+         0 a detach",
+    );
+}

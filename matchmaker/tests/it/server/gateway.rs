@@ -79,10 +79,17 @@ impl Gateway {
     }
 
     /// Reads on until the link ends.
-    pub(crate) async fn end(mut self) -> Option<Status> {
+    pub(crate) async fn end(self) -> Option<Status> {
+        self.rest().await.1
+    }
+
+    /// Reads on until the link ends, and counts the frames that still came.
+    pub(crate) async fn rest(mut self) -> (usize, Option<Status>) {
+        let mut count = 0;
         loop {
-            if let Err(end) = self.next().await {
-                return end;
+            match self.next().await {
+                Ok(_) => count += 1,
+                Err(end) => return (count, end),
             }
         }
     }
