@@ -1,9 +1,10 @@
 //! The demo page and the SDK, built into the binary from `client/`.
 
 use axum::Router;
-use axum::response::IntoResponse;
+use axum::middleware::map_response;
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use http::header;
+use http::{HeaderValue, header};
 
 /// Path, media type, contents.
 type Asset = (&'static str, &'static str, &'static [u8]);
@@ -36,7 +37,16 @@ const POLICY: &str = "default-src 'self'; connect-src 'self' ws: wss:; media-src
     frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 
 pub(super) fn router<S: Clone + Send + Sync + 'static>() -> Router<S> {
-    [PAGE, DEMO, SDK].into_iter().flatten().fold(Router::new(), |router, (path, media_type, contents)| {
+    // Pages of other origins may import the SDK; whether they may connect is the operator's to say.
+    let sdk = routes(SDK).layer(map_response(|mut response: Response| async {
+        response.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+        response
+    }));
+    routes(PAGE).merge(routes(DEMO)).merge(sdk)
+}
+
+fn routes<S: Clone + Send + Sync + 'static>(assets: &'static [Asset]) -> Router<S> {
+    assets.iter().fold(Router::new(), |router, (path, media_type, contents)| {
         let asset = move || async move {
             let headers = [
                 (header::CONTENT_TYPE, *media_type),

@@ -68,6 +68,7 @@ async fn the_page_and_the_sdk_are_served_with_a_policy() {
         assert_eq!((answer.status, answer.header("content-type")), (200, Some(kind)), "{path}");
         assert!(answer.body.to_lowercase().contains(contains), "{path}");
         assert!(answer.header("content-security-policy").unwrap().starts_with("default-src 'self'"));
+        assert_eq!(answer.header("access-control-allow-origin").is_some(), path.starts_with("/sdk/"), "{path}");
     }
     for path in ["/metrics", "/sdk/", "/sdk/../Cargo.toml", "/demo/nothing.js", "/duet.v1.Matchmaker/GetStats"] {
         let answer = get(&duet.gateway, path).await;

@@ -31,36 +31,32 @@ impl Duet {
             String::from_utf8(log).unwrap()
         });
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let mut greeting = Vec::new();
+        let mut duet = Duet { child, greeting: Vec::new(), log: Some(log) };
         for line in lines {
-            greeting.push(line.unwrap());
-            if greeting.last().unwrap().contains("Ctrl-C") {
-                return Duet { child, greeting, log: Some(log) };
+            duet.greeting.push(line.unwrap());
+            if duet.greeting.last().unwrap().contains("Ctrl-C") {
+                return duet;
             }
         }
-        panic!("no greeting: {greeting:?}, {}", log.join().unwrap());
+        panic!("no greeting: {:?}, {:?}", duet.greeting.clone(), duet.ended());
     }
 
     /// The `host:port` that the greeting names on the line that starts with that word.
     pub(crate) fn address(&self, line: &str) -> String {
         let line = self.greeting.iter().find(|text| text.trim_start().starts_with(line)).unwrap();
-        let url = line.trim_start().trim_start_matches(line.split("  ").next().unwrap_or_default());
-        let text = url.split_whitespace().find(|word| word.contains(':')).unwrap();
-        text.trim_start_matches("http://")
+        let url = line.split_whitespace().find(|word| word.contains(':')).unwrap();
+        url.trim_start_matches("http://")
             .trim_start_matches("ws://")
             .trim_end_matches("/ws")
             .trim_end_matches('/')
             .to_owned()
     }
 
-    pub(crate) fn pid(&self) -> u32 {
-        self.child.id()
-    }
-
     /// Sends a signal, by name.
     pub(crate) fn signal(&self, name: &str) {
-        let pid = self.pid().to_string();
-        assert!(Command::new("kill").args(["-s", name, &pid]).status().unwrap().success());
+        // The shell's own `kill`: a small machine has no other.
+        let command = format!("kill -s {name} {}", self.child.id());
+        assert!(Command::new("sh").args(["-c", &command]).status().unwrap().success());
     }
 
     /// Waits for the end; how it was, and all that was logged.

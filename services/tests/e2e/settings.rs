@@ -39,6 +39,7 @@ fn every_setting_is_in_the_help_with_its_variable_and_in_the_operations_page() {
     let page = include_str!("../../../docs/operations.md");
     for verb in ["standalone", "gateway", "matchmaker", "healthcheck"] {
         let (_, help, _) = run(&[verb, "--help"], &[]);
+        let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
         let flags: Vec<&str> = help
             .split_whitespace()
             .filter_map(|word| word.strip_prefix("--"))
