@@ -6,6 +6,7 @@
 
 use std::io;
 use std::net::TcpListener;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -103,6 +104,8 @@ pub enum Ended {
     Drained,
     /// It can't do its work with these settings; the text says why.
     Misconfigured(String),
+    /// Something it can't do without is broken; the text says what.
+    Failed(String),
 }
 
 /// How far a gateway has come.
@@ -143,7 +146,8 @@ impl Gateway {
             let (shared, stages, ended) = (shared.clone(), stages.clone(), ended.clone());
             let thread = thread::Builder::new().name(format!("worker-{index}"));
             workers.push(thread.spawn(move || {
-                let end = worker::run(index, listener, shared, stages);
+                let run = AssertUnwindSafe(|| worker::run(index, listener, shared, stages));
+                let end = catch_unwind(run).unwrap_or_else(|_| Ended::Failed("it panicked".to_owned()));
                 // The receiver is gone only when the process is going, too.
                 let _ = ended.blocking_send(end);
             })?);
@@ -173,9 +177,7 @@ impl Gateway {
     pub fn stop(self) {
         self.stage.send_replace(Stage::Stopped);
         for worker in self.workers {
-            if worker.join().is_err() {
-                tracing::error!("a worker panicked");
-            }
+            worker.join().expect("a worker's panic is caught in its thread");
         }
     }
 }

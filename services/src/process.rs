@@ -104,7 +104,8 @@ async fn run_gateway(mut gateway: Gateway, signals: &mut Signals, drain_limit: D
             gateway.stop();
             return Err(match end {
                 Some(Ended::Misconfigured(why)) => Failure::Setting(why),
-                Some(Ended::Drained) | None => Failure::Environment("a worker of the gateway ended".to_owned()),
+                Some(Ended::Failed(what)) => Failure::Environment(format!("a worker of the gateway ended: {what}")),
+                Some(Ended::Drained) | None => Failure::Environment("the gateway's workers ended".to_owned()),
             });
         }
     }

@@ -15,10 +15,10 @@ use tokio::task::spawn_local;
 use tokio::time::{Instant, sleep_until, timeout};
 use tower::ServiceExt;
 
-use super::SocketSettings;
+use super::{Ended, SocketSettings};
 
 /// Accepts for ever.
-pub(super) async fn serve(listener: TcpListener, router: Router, settings: SocketSettings) {
+pub(super) async fn serve(listener: TcpListener, router: Router, settings: SocketSettings) -> Ended {
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {

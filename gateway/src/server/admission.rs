@@ -27,6 +27,13 @@ impl Refusal {
         Refusal { extra: Some((name, value)), ..self }
     }
 
+    /// The connection can't become anything else: HTTP/1.0.
+    pub(super) fn not_upgradable() -> Self {
+        let refusal =
+            Refusal::new(StatusCode::UPGRADE_REQUIRED, "upgrade-required", "a WebSocket begins with HTTP/1.1");
+        refusal.with(header::UPGRADE, "websocket")
+    }
+
     /// There are more upgrades under way than this worker takes.
     pub(super) fn busy() -> Self {
         unavailable("overloaded", "too many connections begin at once")

@@ -3,15 +3,15 @@
 use std::rc::Rc;
 
 use duet_proto::link::{GatewayHello, MatchmakerHello};
-use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
+use super::Ended;
 use super::matchmakers::Dialed;
 use super::worker::Worker;
 use crate::backoff;
 
 /// Keeps one of a worker's links, for ever or until the settings turn out to make no sense.
-pub(super) async fn keep(link: usize, worker: Rc<Worker>, misconfigured: mpsc::Sender<String>) {
+pub(super) async fn keep(link: usize, worker: Rc<Worker>) -> Ended {
     let mut failures: u32 = 0;
     loop {
         let hello = GatewayHello {
@@ -22,9 +22,7 @@ pub(super) async fn keep(link: usize, worker: Rc<Worker>, misconfigured: mpsc::S
         let why = match worker.shared.matchmakers.dial(link, hello).await {
             Ok(dialed) => {
                 if let Some(problem) = lonely(&dialed.hello, worker.shared.matchmakers.count()) {
-                    // Nobody waits for a second one.
-                    let _ = misconfigured.try_send(problem);
-                    return;
+                    return Ended::Misconfigured(problem);
                 }
                 failures = 0;
                 use_link(link, dialed, &worker).await

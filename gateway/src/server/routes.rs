@@ -36,9 +36,10 @@ struct WorkerRoutes {
 async fn upgrade(State(routes): State<WorkerRoutes>, mut request: Request) -> Result<Response, Refusal> {
     let on_upgrade = request.extensions_mut().remove::<OnUpgrade>();
     let key = admission::check_handshake(request.method(), request.headers())?;
+    let on_upgrade = on_upgrade.ok_or_else(Refusal::not_upgradable)?;
     admission::check_client(&routes.shared, routes.worker, request.headers())?;
     let place = routes.upgrades.try_reserve().map_err(|_| Refusal::busy())?;
-    place.send(on_upgrade.ok_or_else(Refusal::busy)?);
+    place.send(on_upgrade);
 
     let accept = HeaderValue::from_str(&derive_accept_key(key.as_bytes())).expect("base64 fits in a header");
     let headers = [

@@ -26,12 +26,12 @@ use tokio_tungstenite::tungstenite::protocol::frame::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
-use super::SocketSettings;
 use super::connection::{Connection, Outgoing, SocketEnd};
 use super::worker::Worker;
+use super::{Ended, SocketSettings};
 
 /// Gives every socket that upgrades a task.
-pub(super) async fn take_upgrades(mut upgrades: mpsc::Receiver<OnUpgrade>, worker: Rc<Worker>) {
+pub(super) async fn take_upgrades(mut upgrades: mpsc::Receiver<OnUpgrade>, worker: Rc<Worker>) -> Ended {
     while let Some(upgrade) = upgrades.recv().await {
         let worker = worker.clone();
         spawn_local(async move {
@@ -41,12 +41,14 @@ pub(super) async fn take_upgrades(mut upgrades: mpsc::Receiver<OnUpgrade>, worke
             run(parts.io.into_inner(), parts.read_buf, &worker).await;
         });
     }
+    Ended::Failed("nothing accepts connections any more".to_owned())
 }
 
 async fn run(stream: TcpStream, already_read: Bytes, worker: &Worker) {
     let settings = worker.shared.settings.socket;
     let config = config(&settings);
     let socket = WebSocketStream::from_partially_read(stream, already_read.into(), Role::Server, Some(config)).await;
+    let _counted = worker.count_socket();
     let connection = worker.open();
     let mut socket = Socket::new(socket, worker, settings.write_timeout);
     let end = loop {
@@ -60,7 +62,6 @@ async fn run(stream: TcpStream, already_read: Bytes, worker: &Worker) {
             Event::End(end) => break end,
         }
     };
-    worker.close(&connection);
     tracing::debug!(client = %connection.session.borrow().client(), ?end, "a client's connection ends");
     drop(connection);
     socket.close(end).await;

@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::net::TcpListener;
+use std::ops::Deref;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,18 +14,18 @@ use duet_proto::queue::{Refused, Sender};
 use duet_proto::time::Time;
 use tokio::runtime::Builder;
 use tokio::sync::{Notify, mpsc, watch};
-use tokio::task::{LocalSet, spawn_local};
+use tokio::task::{JoinSet, LocalSet};
 
 use super::clock::Clock;
 use super::connection::{Connection, Outgoing, SocketEnd};
 use super::{Ended, Shared, Stage, accept, links, routes, socket};
 use crate::session::{Output, Session};
 
-/// Runs a worker on this thread until it has drained or is stopped.
+/// Runs a worker on this thread until it has drained, is stopped or fails.
 pub(super) fn run(index: usize, listener: TcpListener, shared: Arc<Shared>, stages: watch::Receiver<Stage>) -> Ended {
     let runtime = match Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return Ended::Misconfigured(format!("a worker's runtime can't be made: {error}")),
+        Err(error) => return Ended::Failed(format!("a worker's runtime can't be made: {error}")),
     };
     LocalSet::new().block_on(&runtime, serve(index, listener, shared, stages))
 }
@@ -32,16 +33,21 @@ pub(super) fn run(index: usize, listener: TcpListener, shared: Arc<Shared>, stag
 async fn serve(index: usize, listener: TcpListener, shared: Arc<Shared>, mut stages: watch::Receiver<Stage>) -> Ended {
     let listener = match tokio::net::TcpListener::from_std(listener) {
         Ok(listener) => listener,
-        Err(error) => return Ended::Misconfigured(format!("a listener can't be used: {error}")),
+        Err(error) => return Ended::Failed(format!("a listener can't be used: {error}")),
     };
-    let (misconfigured, mut misconfiguration) = mpsc::channel(1);
     let (upgraded, upgrades) = mpsc::channel(PENDING_UPGRADES);
     let worker = Rc::new(Worker::new(index, shared.clone()));
+    // None of these ends by itself, so the end of one is the worker's.
+    let mut essential = JoinSet::new();
     for link in 0..shared.matchmakers.count() {
-        spawn_local(links::keep(link, worker.clone(), misconfigured.clone()));
+        essential.spawn_local(links::keep(link, worker.clone()));
     }
-    spawn_local(accept::serve(listener, routes::router(index, shared.clone(), upgraded), shared.settings.socket));
-    spawn_local(socket::take_upgrades(upgrades, worker.clone()));
+    essential.spawn_local(accept::serve(
+        listener,
+        routes::router(index, shared.clone(), upgraded),
+        shared.settings.socket,
+    ));
+    essential.spawn_local(socket::take_upgrades(upgrades, worker.clone()));
 
     let draining = async {
         // An error means that the gateway was dropped, which stops it as well.
@@ -56,7 +62,7 @@ async fn serve(index: usize, listener: TcpListener, shared: Arc<Shared>, mut sta
     };
     tokio::select! {
         () = draining => Ended::Drained,
-        Some(why) = misconfiguration.recv() => Ended::Misconfigured(why),
+        Some(end) = essential.join_next() => end.unwrap_or_else(|panic| Ended::Failed(panic.to_string())),
     }
 }
 
@@ -71,7 +77,9 @@ pub(super) struct Worker {
     connections: RefCell<HashMap<SessionNumber, Rc<Connection>>>,
     links: Vec<LinkSlot>,
     opened: Cell<u64>,
-    /// Tells the drain that a connection ended.
+    /// Sockets that are open, those included whose session has ended and which only close.
+    sockets: Cell<usize>,
+    /// Tells the drain that a socket ended.
     closed: Notify,
 }
 
@@ -97,13 +105,20 @@ impl Worker {
             connections: RefCell::new(HashMap::new()),
             links: (0..shared.matchmakers.count()).map(slot).collect(),
             opened: Cell::new(0),
+            sockets: Cell::new(0),
             closed: Notify::new(),
             shared,
         }
     }
 
-    /// A client has come: begins its session.
-    pub(super) fn open(&self) -> Rc<Connection> {
+    /// Counts a socket until the guard is dropped.
+    pub(super) fn count_socket(&self) -> SocketCount<'_> {
+        self.sockets.set(self.sockets.get() + 1);
+        SocketCount { worker: self }
+    }
+
+    /// A client has come: begins its session, which ends when the guard is dropped.
+    pub(super) fn open(&self) -> OpenConnection<'_> {
         let number = self.opened.get() + 1;
         self.opened.set(number);
         let link = self.link_for(number);
@@ -118,11 +133,15 @@ impl Worker {
         if up {
             session.handle_link_up(now);
         }
+        if self.shared.readiness.is_draining() {
+            // Its upgrade was under way when the drain began.
+            session.handle_drain(DRAIN_PACE, now);
+        }
         let max_outbound_bytes = self.shared.settings.socket.max_outbound_bytes;
         let connection = Rc::new(Connection::new(SessionNumber(number), link, session, max_outbound_bytes));
         self.connections.borrow_mut().insert(connection.number, connection.clone());
         self.pass_outputs(&connection);
-        connection
+        OpenConnection { worker: self, connection }
     }
 
     /// Spreads sessions over the links that are up; if none is, over all.
@@ -133,12 +152,10 @@ impl Worker {
         (0..count).map(|step| (start + step) % count).find(is_up).unwrap_or(start)
     }
 
-    /// The client has gone: ends its session.
-    pub(super) fn close(&self, connection: &Connection) {
+    fn close(&self, connection: &Connection) {
         connection.session.borrow_mut().handle_socket_end();
         self.pass_outputs(connection);
         self.connections.borrow_mut().remove(&connection.number);
-        self.closed.notify_one();
     }
 
     /// Hands the session an input and passes on what comes of it.
@@ -221,9 +238,41 @@ impl Worker {
             self.feed(connection, |session, now| session.handle_drain(spread * place / count, now));
         }
         drop(all);
-        while !self.connections.borrow().is_empty() {
+        while self.sockets.get() > 0 {
             self.closed.notified().await;
         }
+    }
+}
+
+/// A client's connection while its session lasts. However its task ends, the session ends with it.
+pub(super) struct OpenConnection<'a> {
+    worker: &'a Worker,
+    connection: Rc<Connection>,
+}
+
+impl Deref for OpenConnection<'_> {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        &self.connection
+    }
+}
+
+impl Drop for OpenConnection<'_> {
+    fn drop(&mut self) {
+        self.worker.close(&self.connection);
+    }
+}
+
+/// One socket that a drain waits for.
+pub(super) struct SocketCount<'a> {
+    worker: &'a Worker,
+}
+
+impl Drop for SocketCount<'_> {
+    fn drop(&mut self) {
+        self.worker.sockets.set(self.worker.sockets.get() - 1);
+        self.worker.closed.notify_one();
     }
 }
 

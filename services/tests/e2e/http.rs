@@ -94,6 +94,7 @@ async fn only_a_proper_handshake_upgrades() {
     let key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
     for (replace, status, header) in [
         (&[("GET", "POST")][..], 405, ("allow", "GET")),
+        (&[("HTTP/1.1", "HTTP/1.0")], 426, ("upgrade", "websocket")),
         (&[("Connection: Upgrade\r\n", "")], 426, ("upgrade", "websocket")),
         (&[("Upgrade: websocket", "Upgrade: h2c")], 426, ("upgrade", "websocket")),
         (&[("Version: 13", "Version: 8")], 426, ("sec-websocket-version", "13")),
