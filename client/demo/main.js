@@ -40,7 +40,7 @@ function begin(stream) {
   lastEnd = '';
   showOwn(own);
   show('connecting', words.CONNECTING);
-  signaling.available({ tags: interests() });
+  signaling.available();
   signaling.connect();
 }
 
@@ -56,7 +56,7 @@ async function report() {
   if (!reason || call !== reported) return;
   lastEnd = words.REPORTED;
   signaling.report(reason);
-  signaling.available({ tags: interests() });
+  signaling.available();
 }
 
 function leave() {
@@ -80,11 +80,6 @@ function toggle(kind) {
   showSwitches(own);
 }
 
-function interests() {
-  const tags = page.interests.value.split(',').map((tag) => tag.trim().toLowerCase().slice(0, 32));
-  return [...new Set(tags.filter(Boolean))].slice(0, 10);
-}
-
 /** @param {MatchedMessage} matched */
 function meet(matched) {
   const mine = new Call(signaling, matched, { stream: own });
@@ -92,7 +87,7 @@ function meet(matched) {
   call = mine;
   lastEnd = '';
   showRoom(matched.roomId);
-  show('connecting', words.matchedWords(matched.tags ?? []));
+  show('connecting', words.MATCHED);
 
   mine.on('stream', (stream) => {
     showPartner(stream);

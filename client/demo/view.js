@@ -18,7 +18,6 @@ function element(id, kind) {
 
 export const page = {
   lobby: element('lobby', HTMLFormElement),
-  interests: element('interests', HTMLInputElement),
   start: element('start', HTMLButtonElement),
   watch: element('watch', HTMLButtonElement),
   controls: element('controls', HTMLElement),

@@ -55,10 +55,7 @@ export function waitingWords(waiting, before) {
   return { status: before || 'Looking for someone…', detail: before && !detail ? 'Looking for someone else…' : detail };
 }
 
-/** @param {string[]} shared @returns {Words} */
-export function matchedWords(shared) {
-  return { status: 'Someone is here. Connecting…', detail: shared.length ? `You both like ${shared.join(', ')}.` : '' };
-}
+export const MATCHED = { status: 'Someone is here. Connecting…', detail: '' };
 
 /** @type {Record<PartnerLeftMessage['reason'], string>} */
 export const PARTNER_LEFT = {
