@@ -13,6 +13,8 @@ RUN find . -type f ! -name Cargo.toml ! -name Cargo.lock ! -path '*/src/lib.rs' 
 # Dependencies first, in a layer that stays while only Duet's own sources change.
 FROM rust:1.95-bookworm AS build
 WORKDIR /build
+# Without line tables the executable is a quarter of the size; backtraces still name functions, and panics their line.
+ENV CARGO_PROFILE_RELEASE_DEBUG=none
 COPY --from=outline /build .
 RUN cargo build --locked --release --package duet
 COPY . .

@@ -4,7 +4,7 @@
 pub const JSON_DEPTH: usize = 16;
 /// Members of any object in a client's message.
 pub const JSON_MEMBERS: usize = 64;
-/// Characters of a member's name in a client's message, as written.
+/// Bytes of a member's name in a client's message, as written.
 pub const JSON_NAME: usize = 128;
 
 /// Characters of a pool's name.

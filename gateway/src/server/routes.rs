@@ -23,6 +23,7 @@ pub(super) fn router(worker: usize, shared: Arc<Shared>, upgrades: mpsc::Sender<
         .route("/readyz", get(readyz))
         .merge(assets::router())
         .fallback(not_found)
+        .method_not_allowed_fallback(method_not_allowed)
         .with_state(WorkerRoutes { worker, shared, upgrades })
 }
 
@@ -72,6 +73,10 @@ async fn readyz(State(routes): State<WorkerRoutes>) -> impl IntoResponse {
             (StatusCode::SERVICE_UNAVAILABLE, Json(serde_json::json!({ "status": "not ready", "reason": why })))
         }
     }
+}
+
+async fn method_not_allowed() -> Refusal {
+    Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "only GET is served here")
 }
 
 async fn not_found() -> Refusal {

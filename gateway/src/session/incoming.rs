@@ -33,7 +33,7 @@ impl Session {
 
     fn handle_message(&mut self, message: ClientMessage, now: Time) {
         match message {
-            ClientMessage::Auth { user, token: _ } => self.authenticate(user, now),
+            ClientMessage::Auth { user, token } => self.authenticate(user, token.is_some(), now),
             ClientMessage::Available(wishes) => self.available(wishes, now),
             ClientMessage::Signal { room, signal } => self.signal(room.as_deref(), &signal),
             ClientMessage::Next { room } => self.next(room.as_deref(), now),
@@ -52,10 +52,13 @@ impl Session {
     }
 
     /// Without a verifier the user is who the client says, and marked unverified.
-    fn authenticate(&mut self, user: Option<String>, now: Time) {
+    fn authenticate(&mut self, user: Option<String>, has_token: bool, now: Time) {
         let Some(user) = user else {
-            let why = "`userId` is missing, and this gateway has no verifier for a `token`";
-            return self.refuse_bad_message(Refusal::invalid(why.to_owned()), now);
+            if has_token {
+                let why = "this gateway has no verifier for a `token`; give a `userId`";
+                return self.refuse_as(ErrorCode::Unauthorized, why);
+            }
+            return self.refuse_bad_message(Refusal::invalid("`userId` is missing".to_owned()), now);
         };
         let identity = Identity { user: user.clone(), verified: false };
         self.identity = Some(identity.clone());
@@ -64,15 +67,16 @@ impl Session {
     }
 
     fn available(&mut self, wishes: Wishes, now: Time) {
-        let since = match &self.activity {
+        let (since, answered) = match &self.activity {
             Activity::InRoom(_) => return self.refuse_as(ErrorCode::AlreadyMatched, "you are in a room"),
-            Activity::Seeking(seeking) => seeking.since,
-            Activity::Idle => now,
+            Activity::Seeking(seeking) => (seeking.since, seeking.answered),
+            Activity::Idle => (now, false),
         };
         if let Some(retry_after) = self.unavailable(now) {
             return self.refuse_unavailable(retry_after);
         }
-        self.seek(wishes.clone(), since);
+        // Who was told to wait already goes on waiting, whatever becomes of the link.
+        self.seek(Seeking { wishes: wishes.clone(), since, answered });
         let join = self.join(&wishes, since, now);
         self.push_frame(Up::Join(join));
     }
@@ -85,22 +89,23 @@ impl Session {
             Activity::Seeking(_) => {}
             Activity::Idle => self.available(self.wishes.clone().unwrap_or_default(), now),
             Activity::InRoom(place) => {
-                if let Some(retry_after) = self.unavailable(now) {
-                    return self.refuse_unavailable(retry_after);
+                // Not held for the link to come back: were it refused after all, the room would be gone all the same.
+                if self.link != Link::Up {
+                    return self.refuse_unavailable(RETRY_AFTER);
                 }
                 let wishes = place.wishes.clone();
                 self.rest(now);
-                self.seek(wishes.clone(), now);
+                self.seek(Seeking { wishes: wishes.clone(), since: now, answered: false });
                 self.push_frame(Up::Next { attempt: self.attempt, wishes });
             }
         }
     }
 
     /// Begins a new attempt. The caller tells the matchmaker.
-    fn seek(&mut self, wishes: Wishes, since: Time) {
+    fn seek(&mut self, seeking: Seeking) {
         self.attempt += 1;
-        self.wishes = Some(wishes.clone());
-        self.activity = Activity::Seeking(Seeking { wishes, since, answered: false });
+        self.wishes = Some(seeking.wishes.clone());
+        self.activity = Activity::Seeking(seeking);
     }
 
     fn leave(&mut self, room: Option<&str>, now: Time) {

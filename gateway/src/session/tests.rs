@@ -313,7 +313,8 @@ fn auth_is_taken_as_given_and_announced() {
     script.link_down();
     let announced = Attach { identity: Some(identity), ..attach(Doing::Idle) };
     assert_eq!(script.link_up(), [frame(Up::Attach(announced))]);
-    assert_refused(&script.says(r#"{"type":"auth","token":"a.b.c"}"#), "invalid-message");
+    assert_refused(&script.says(r#"{"type":"auth","token":"a.b.c"}"#), "unauthorized");
+    assert_refused(&script.says(r#"{"type":"auth"}"#), "invalid-message");
 }
 
 #[test]
@@ -424,12 +425,25 @@ fn one_who_was_told_to_wait_keeps_waiting_in_silence_and_keeps_the_place() {
 }
 
 #[test]
+fn new_wishes_while_waiting_without_a_link_keep_the_wait() {
+    let mut script = Script::linked();
+    script.says(r#"{"type":"available"}"#);
+    script.hears(waiting(1, 0));
+    script.link_down();
+    assert_eq!(script.says(r#"{"type":"available","pool":"chess"}"#), [""; 0]);
+    assert_eq!(script.wait(20), [""; 0]);
+    let join = Join { attempt: 2, wishes: wishes("chess"), waited: Duration::from_secs(20) };
+    assert_eq!(script.link_up(), [frame(Up::Attach(attach(Doing::Waiting(join))))]);
+}
+
+#[test]
 fn a_room_without_a_link_refuses_what_it_cannot_forward_and_is_announced() {
     let mut script = Script::in_room();
     script.wait(5);
     script.link_down();
     assert_refused(&script.says(r#"{"type":"ice","candidate":null}"#), "unavailable");
     assert_refused(&script.says(r#"{"type":"report","reason":"rude"}"#), "unavailable");
+    assert_refused(&script.says(r#"{"type":"next"}"#), "unavailable");
     let doing = Doing::InRoom { ticket: ticket(1, 0), room: room(1), join: join(1, 5) };
     assert_eq!(script.link_up(), [frame(Up::Attach(attach(doing)))]);
     assert_eq!(script.hears(left(1, 0, true)), [REQUEUED]);

@@ -9,7 +9,7 @@ use duet_proto::time::Time;
 use tokio::sync::oneshot;
 
 use super::link::LinkEnd;
-use crate::{LinkKey, Matchmaker, Output};
+use crate::{LinkKey, Matchmaker, Output, Report};
 
 /// The machine and its links. Every input is followed by [`Desk::drain`] before the lock is let go.
 #[derive(Debug)]
@@ -86,7 +86,7 @@ impl Desk {
                     }
                     Output::LinkRefused { link, reason } => self.end(link, LinkEnd::Refused(reason.into())),
                     Output::LinkReplaced { link } => self.end(link, LinkEnd::Replaced),
-                    Output::Reported(report) => tracing::info!(room = %report.room, "a client was reported"),
+                    Output::Reported(report) => log_report(&report),
                 }
             }
             if lost.is_empty() {
@@ -144,4 +144,11 @@ fn log_decision(gateway: &str, frame: &DownFrame) {
         }
         Down::Forward(_) => tracing::trace!(gateway, session, "forward"),
     }
+}
+
+/// Who, whom and where are Duet's own ids. Why is what a client wrote.
+fn log_report(report: &Report) {
+    let Report { reporter, reported, room, reason, details } = report;
+    tracing::info!(%reporter, %reported, %room, "a client was reported");
+    tracing::debug!(%room, reason, details, "why a client was reported");
 }

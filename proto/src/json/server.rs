@@ -102,6 +102,8 @@ pub enum ErrorCode {
     NotInRoom,
     /// `available` in a room.
     AlreadyMatched,
+    /// What should prove who the client is does not.
+    Unauthorized,
     /// Over the message rate; the message was dropped.
     RateLimited,
     /// The matchmaker can't be reached just now; the message was not taken.

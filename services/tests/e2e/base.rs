@@ -14,6 +14,8 @@ async fn a_client_is_greeted_and_authenticated_as_it_says() {
         client.say(r#"{"type":"auth","userId":"ann"}"#).await;
         let answer = client.hear().await;
         assert_eq!(answer, json!({"type":"authenticated","userId":"ann","verified":false}));
+        client.say(r#"{"type":"auth","token":"a.b.c"}"#).await;
+        client.refused("unauthorized").await;
         client.say(r#"{"type":"auth"}"#).await;
         assert!(client.refused("invalid-message").await["message"].as_str().unwrap().contains("`userId`"));
     }

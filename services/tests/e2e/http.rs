@@ -117,6 +117,17 @@ async fn only_a_proper_handshake_upgrades() {
 }
 
 #[tokio::test]
+async fn other_methods_are_refused_in_the_same_form() {
+    let duet = Deployment::start(Shape::Standalone);
+    for path in ["/", "/ws/check", "/readyz", "/sdk/index.js"] {
+        let request = format!("DELETE {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+        let answer = exchange(&duet.gateway, &request).await;
+        assert_eq!(answer.status, 405, "{path}");
+        assert!(answer.body.contains(r#""code":"method-not-allowed""#), "{path}: {}", answer.body);
+    }
+}
+
+#[tokio::test]
 async fn headers_split_in_two_and_compression_offers_do_no_harm() {
     let duet = Deployment::start(Shape::Standalone);
     let split = "Connection: keep-alive\r\nSec-WebSocket-Extensions: permessage-deflate\r\nconnection: x, UPGRADE";
