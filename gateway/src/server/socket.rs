@@ -29,6 +29,7 @@ use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 use super::connection::{Connection, Outgoing, SocketEnd};
 use super::worker::Worker;
 use super::{Ended, SocketSettings};
+use crate::session::Session;
 
 /// Gives every socket that upgrades a task.
 pub(super) async fn take_upgrades(mut upgrades: mpsc::Receiver<OnUpgrade>, worker: Rc<Worker>) -> Ended {
@@ -57,8 +58,8 @@ async fn run(stream: TcpStream, already_read: Bytes, worker: &Worker) {
                 session.handle_bytes(now);
                 session.handle_text(&text, now);
             }),
-            Event::Heard => worker.feed(&connection, super::super::session::Session::handle_bytes),
-            Event::Timeout => worker.feed(&connection, super::super::session::Session::handle_timeout),
+            Event::Heard => worker.feed(&connection, Session::handle_bytes),
+            Event::Timeout => worker.feed(&connection, Session::handle_timeout),
             Event::End(end) => break end,
         }
     };

@@ -193,14 +193,14 @@ impl Worker {
     pub(super) fn link_up(&self, link: usize, sender: Sender<UpFrame>) {
         *self.links[link].state.borrow_mut() = LinkState::Up(sender);
         self.shared.readiness.link_up(self.index);
-        self.feed_all(link, super::super::session::Session::handle_link_up);
+        self.feed_all(link, Session::handle_link_up);
     }
 
     /// A link broke.
     pub(super) fn link_down(&self, link: usize) {
         *self.links[link].state.borrow_mut() = LinkState::DownSince(self.clock.now());
         self.shared.readiness.link_down(self.index);
-        self.feed_all(link, super::super::session::Session::handle_link_down);
+        self.feed_all(link, Session::handle_link_down);
     }
 
     /// Resolves when a link's queue overflowed: the matchmaker does not take what it is sent.
