@@ -87,9 +87,19 @@ pub(crate) struct Matchmaker {
 
 #[derive(Debug, Args)]
 pub(crate) struct Healthcheck {
-    /// What to ask: http://… for a gateway, grpc://ADDRESS:PORT for a matchmaker
-    #[arg(long, env = "HEALTHCHECK_URL", default_value = "http://127.0.0.1:8080/healthz")]
-    pub(crate) url: http::Uri,
+    /// What to ask: http://… for a gateway, grpc://ADDRESS:PORT for a matchmaker [default: /healthz on PORT]
+    #[arg(long, env = "HEALTHCHECK_URL")]
+    url: Option<http::Uri>,
+    /// The gateway's port on this host, if no URL is given
+    #[arg(long, env, default_value = "8080")]
+    port: u16,
+}
+
+impl Healthcheck {
+    pub(crate) fn url(&self) -> http::Uri {
+        let here = || format!("http://127.0.0.1:{}/healthz", self.port).parse().expect("a port fits in a URL");
+        self.url.clone().unwrap_or_else(here)
+    }
 }
 
 /// How the process ends.

@@ -19,9 +19,10 @@ use crate::failure::Failure;
 pub(crate) fn run(args: &Healthcheck) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::environment("the runtime can't be made", &error))?;
-    let asked = runtime.block_on(async { tokio::time::timeout(PATIENCE, ask(&args.url)).await });
+    let url = args.url();
+    let asked = runtime.block_on(async { tokio::time::timeout(PATIENCE, ask(&url)).await });
     let answered = asked.unwrap_or_else(|_| Err("it did not answer in time".into()));
-    answered.map_err(|error| Failure::environment(args.url.to_string(), &error))
+    answered.map_err(|error| Failure::environment(url.to_string(), &error))
 }
 
 type Error = Box<dyn std::error::Error>;

@@ -97,3 +97,20 @@ async fn messages_may_be_as_large_as_the_operator_says() {
         assert_eq!(u16::from(client.closed().await.code), 1009);
     }
 }
+
+#[test]
+fn the_health_check_asks_whoever_it_is_told_to() {
+    let duet = Duet::start(&[&["standalone", "--grpc-listen", "127.0.0.1:0"], GATEWAY].concat());
+    let address = duet.address("WebSocket");
+    let port = address.rsplit_once(':').unwrap().1;
+    let grpc = format!("grpc://{}", duet.address("gRPC"));
+    assert_eq!(run(&["healthcheck"], &[("PORT", port)]), (Some(0), String::new(), String::new()));
+    assert_eq!(run(&["healthcheck"], &[("HEALTHCHECK_URL", &grpc)]).0, Some(0));
+    assert_eq!(run(&["healthcheck", "--url", &format!("http://{address}/nothing")], &[]).0, Some(1));
+    drop(duet);
+    for url in [&format!("http://{address}/healthz"), &grpc, "ftp://127.0.0.1"] {
+        let (status, _, stderr) = run(&["healthcheck", "--url", url], &[]);
+        assert_eq!(status, Some(1), "{stderr}");
+        assert!(stderr.contains(url), "{stderr}");
+    }
+}
