@@ -36,6 +36,7 @@ pub enum Up {
     Ack { ticket: TicketNumber, seq: u64 },
     Report { attempt: u32, room: RoomId, reason: String, details: String },
     Detach,
+    Decline { ticket: TicketNumber },
 }
 
 /// A session begins, or is announced again on a new link.
@@ -45,6 +46,8 @@ pub struct Attach {
     pub client: ClientId,
     /// Who its client says it is.
     pub identity: Option<Identity>,
+    /// Its newest attempt; 0 before the first.
+    pub attempt: u32,
     /// What it was doing when its last link broke.
     pub doing: Doing,
 }
@@ -57,14 +60,24 @@ pub enum Doing {
     /// It was in the queue, or wanted to be.
     Waiting(Join),
     /// It was in a room.
-    InRoom {
-        /// The ticket that the room was made for.
-        ticket: TicketNumber,
-        /// The room.
-        room: RoomId,
-        /// What it had asked for; `waited` includes the time in the room.
-        join: Join,
-    },
+    InRoom(InRoom),
+}
+
+/// The room that an announced session believes to be in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InRoom {
+    /// The ticket that the room was made for.
+    pub ticket: TicketNumber,
+    /// The room.
+    pub room: RoomId,
+    /// The other.
+    pub partner: ClientId,
+    /// Whether the session makes the offer.
+    pub initiator: bool,
+    /// The highest `seq` that it has of the partner's.
+    pub received: u64,
+    /// What it had asked for; `waited` includes the time in the room.
+    pub join: Join,
 }
 
 /// Who a client says it is.
@@ -145,6 +158,8 @@ pub enum Down {
     Matched(Matched),
     Forward(Forward),
     PartnerLeft { ticket: TicketNumber, reason: PartnerLeftReason, requeued: bool },
+    Resume { ticket: TicketNumber, received: u64 },
+    Ack { ticket: TicketNumber, seq: u64 },
 }
 
 /// A partner was found.
@@ -187,7 +202,7 @@ impl Weigh for UpFrame {
             Up::Next { wishes, .. } => wishes.weight(),
             Up::Forward(forward) => forward.text.len(),
             Up::Report { reason, details, .. } => reason.len() + details.len(),
-            Up::Leave { .. } | Up::Ack { .. } | Up::Detach => 0,
+            Up::Leave { .. } | Up::Ack { .. } | Up::Detach | Up::Decline { .. } => 0,
         };
         FRAME_WEIGHT + texts
     }
@@ -198,7 +213,7 @@ impl Weigh for DownFrame {
         let texts = match &self.kind {
             Down::Waiting { pool, .. } => pool.0.len(),
             Down::Forward(forward) => forward.text.len(),
-            Down::Matched(_) | Down::PartnerLeft { .. } => 0,
+            Down::Matched(_) | Down::PartnerLeft { .. } | Down::Resume { .. } | Down::Ack { .. } => 0,
         };
         FRAME_WEIGHT + texts
     }
@@ -220,7 +235,7 @@ impl Doing {
     fn weight(&self) -> usize {
         match self {
             Doing::Idle => 0,
-            Doing::Waiting(join) | Doing::InRoom { join, .. } => join.wishes.weight(),
+            Doing::Waiting(join) | Doing::InRoom(InRoom { join, .. }) => join.wishes.weight(),
         }
     }
 }

@@ -39,6 +39,7 @@ impl From<UpFrame> for v1::UpFrame {
                 room_id: Bytes::copy_from_slice(room.as_bytes()),
             }),
             Up::Detach => up_frame::Kind::Detach(v1::Detach {}),
+            Up::Decline { ticket } => up_frame::Kind::Decline(v1::Decline { ticket: Some(ticket.into()) }),
         };
         v1::UpFrame { session: frame.session.0, kind: Some(kind) }
     }
@@ -64,6 +65,7 @@ impl UpFrame {
                 details: bounded(report.details, bounds::REPORT_DETAILS, "report.details is too long")?,
             },
             up_frame::Kind::Detach(v1::Detach {}) => Up::Detach,
+            up_frame::Kind::Decline(decline) => Up::Decline { ticket: ticket(decline.ticket)? },
         };
         Ok(Some(UpFrame { session, kind }))
     }
@@ -86,6 +88,10 @@ impl From<DownFrame> for v1::DownFrame {
                 waited_ms: milliseconds(matched.waited),
             }),
             Down::Forward(forward) => down_frame::Kind::Forward(forward.into()),
+            Down::Resume { ticket, received } => {
+                down_frame::Kind::Resume(v1::Resume { ticket: Some(ticket.into()), received })
+            }
+            Down::Ack { ticket, seq } => down_frame::Kind::Ack(v1::Ack { ticket: Some(ticket.into()), seq }),
             Down::PartnerLeft { ticket, reason, requeued } => down_frame::Kind::PartnerLeft(v1::PartnerLeft {
                 ticket: Some(ticket.into()),
                 reason: v1::PartnerLeftReason::from(reason).into(),
@@ -111,11 +117,15 @@ impl DownFrame {
             down_frame::Kind::Matched(matched) => Down::Matched(Matched {
                 ticket: ticket(matched.ticket)?,
                 room: room_id(&matched.room_id)?,
-                partner: matched.partner_id[..].try_into().map_err(|_| InvalidFrame("partner_id is not 16 bytes"))?,
+                partner: partner_id(&matched.partner_id)?,
                 initiator: matched.initiator,
                 waited: Duration::from_millis(matched.waited_ms),
             }),
             down_frame::Kind::Forward(forward) => Down::Forward(forward.try_into()?),
+            down_frame::Kind::Resume(resume) => {
+                Down::Resume { ticket: ticket(resume.ticket)?, received: resume.received }
+            }
+            down_frame::Kind::Ack(ack) => Down::Ack { ticket: ticket(ack.ticket)?, seq: ack.seq },
             down_frame::Kind::PartnerLeft(left) => Down::PartnerLeft {
                 ticket: ticket(left.ticket)?,
                 reason: left.reason().into(),
@@ -131,17 +141,42 @@ impl From<Attach> for v1::Attach {
         let doing = match attach.doing {
             Doing::Idle => None,
             Doing::Waiting(join) => Some(attach::Doing::Waiting(join.into())),
-            Doing::InRoom { ticket, room, join } => Some(attach::Doing::InRoom(v1::InRoom {
-                ticket: Some(ticket.into()),
-                room_id: Bytes::copy_from_slice(room.as_bytes()),
-                join: Some(join.into()),
-            })),
+            Doing::InRoom(place) => Some(attach::Doing::InRoom(place.into())),
         };
         v1::Attach {
             client_id: Bytes::copy_from_slice(attach.client.as_bytes()),
             identity: attach.identity.map(Into::into),
             doing,
+            attempt: attach.attempt,
         }
+    }
+}
+
+impl From<InRoom> for v1::InRoom {
+    fn from(place: InRoom) -> Self {
+        v1::InRoom {
+            ticket: Some(place.ticket.into()),
+            room_id: Bytes::copy_from_slice(place.room.as_bytes()),
+            join: Some(place.join.into()),
+            partner_id: Bytes::copy_from_slice(place.partner.as_bytes()),
+            initiator: place.initiator,
+            received: place.received,
+        }
+    }
+}
+
+impl TryFrom<v1::InRoom> for InRoom {
+    type Error = InvalidFrame;
+
+    fn try_from(place: v1::InRoom) -> Result<Self, InvalidFrame> {
+        Ok(InRoom {
+            ticket: ticket(place.ticket)?,
+            room: room_id(&place.room_id)?,
+            partner: partner_id(&place.partner_id)?,
+            initiator: place.initiator,
+            received: place.received,
+            join: place.join.ok_or(InvalidFrame("in_room.join is missing"))?.try_into()?,
+        })
     }
 }
 
@@ -152,15 +187,12 @@ impl TryFrom<v1::Attach> for Attach {
         let doing = match attach.doing {
             None => Doing::Idle,
             Some(attach::Doing::Waiting(join)) => Doing::Waiting(join.try_into()?),
-            Some(attach::Doing::InRoom(room)) => Doing::InRoom {
-                ticket: ticket(room.ticket)?,
-                room: room_id(&room.room_id)?,
-                join: room.join.ok_or(InvalidFrame("in_room.join is missing"))?.try_into()?,
-            },
+            Some(attach::Doing::InRoom(place)) => Doing::InRoom(place.try_into()?),
         };
         Ok(Attach {
             client: attach.client_id[..].try_into().map_err(|_| InvalidFrame("client_id is not 16 bytes"))?,
             identity: attach.identity.map(Identity::try_from).transpose()?,
+            attempt: attach.attempt,
             doing,
         })
     }
@@ -256,6 +288,10 @@ fn ticket(ticket: Option<v1::TicketNumber>) -> Result<TicketNumber, InvalidFrame
 
 fn room_id(bytes: &[u8]) -> Result<RoomId, InvalidFrame> {
     bytes.try_into().map_err(|_| InvalidFrame("room_id is not 16 bytes"))
+}
+
+fn partner_id(bytes: &[u8]) -> Result<ClientId, InvalidFrame> {
+    bytes.try_into().map_err(|_| InvalidFrame("partner_id is not 16 bytes"))
 }
 
 fn milliseconds(duration: Duration) -> u64 {

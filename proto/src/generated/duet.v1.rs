@@ -60,7 +60,7 @@ pub struct UpFrame {
     /// The session's number on this worker, from 1.
     #[prost(uint64, tag = "1")]
     pub session: u64,
-    #[prost(oneof = "up_frame::Kind", tags = "2, 3, 4, 5, 6, 7, 8, 9, 10")]
+    #[prost(oneof = "up_frame::Kind", tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 11")]
     pub kind: ::core::option::Option<up_frame::Kind>,
 }
 /// Nested message and enum types in `UpFrame`.
@@ -85,6 +85,8 @@ pub mod up_frame {
         Report(super::Report),
         #[prost(message, tag = "10")]
         Detach(super::Detach),
+        #[prost(message, tag = "11")]
+        Decline(super::Decline),
     }
 }
 /// Something that happened to one session.
@@ -93,7 +95,7 @@ pub struct DownFrame {
     /// The session's number, as its gateway gave it.
     #[prost(uint64, tag = "1")]
     pub session: u64,
-    #[prost(oneof = "down_frame::Kind", tags = "2, 3, 4, 5")]
+    #[prost(oneof = "down_frame::Kind", tags = "2, 3, 4, 5, 6, 7")]
     pub kind: ::core::option::Option<down_frame::Kind>,
 }
 /// Nested message and enum types in `DownFrame`.
@@ -108,6 +110,10 @@ pub mod down_frame {
         Forward(super::Forward),
         #[prost(message, tag = "5")]
         PartnerLeft(super::PartnerLeft),
+        #[prost(message, tag = "6")]
+        Resume(super::Resume),
+        #[prost(message, tag = "7")]
+        Ack(super::Ack),
     }
 }
 /// Names one ticket of a session: one wish to be matched, or one requeueing of it.
@@ -132,6 +138,10 @@ pub struct Attach {
     /// Who the client says it is; absent when it has not said.
     #[prost(message, optional, tag = "2")]
     pub identity: ::core::option::Option<Identify>,
+    /// The newest attempt of the session; 0 before the first. If the matchmaker knows of an older one, what the session did since
+    /// was lost, and what it is doing now counts.
+    #[prost(uint32, tag = "5")]
+    pub attempt: u32,
     /// What the session was doing when its last link broke; absent means nothing.
     #[prost(oneof = "attach::Doing", tags = "3, 4")]
     pub doing: ::core::option::Option<attach::Doing>,
@@ -149,7 +159,8 @@ pub mod attach {
 }
 /// The room that an announced session believes to be in.
 ///
-/// A matchmaker that knows no such room answers with `PartnerLeft`, and requeues the session with the place it had.
+/// Once both sides have announced it, both get `Resume`. A room that the matchmaker knows to be over, or that the other side does
+/// not announce for some seconds, ends with `PartnerLeft`, and the session goes back to the place it had.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct InRoom {
     #[prost(message, optional, tag = "1")]
@@ -160,6 +171,15 @@ pub struct InRoom {
     /// What the session asked for before it was matched, and how long it had waited in all, the room's time included.
     #[prost(message, optional, tag = "3")]
     pub join: ::core::option::Option<Join>,
+    /// 16 bytes: the `client_id` of the partner.
+    #[prost(bytes = "bytes", tag = "4")]
+    pub partner_id: ::prost::bytes::Bytes,
+    /// Whether the session makes the offer.
+    #[prost(bool, tag = "5")]
+    pub initiator: bool,
+    /// The highest `seq` that the session has of its partner's.
+    #[prost(uint64, tag = "6")]
+    pub received: u64,
 }
 /// Who the client says it is. A later one replaces an earlier one.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -220,14 +240,31 @@ pub struct Forward {
     #[prost(bytes = "bytes", tag = "3")]
     pub text: ::prost::bytes::Bytes,
 }
-/// The session has taken everything up to `seq` for its client. Not sent for every message: at least once for every 32
-/// messages or 64 KiB.
+/// Up: the session has taken everything up to `seq` for its client. Not sent for every message: at least once for every 32
+/// messages or 64 KiB, and after a second. Down: the partner has, so it need not be sent again.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Ack {
     #[prost(message, optional, tag = "1")]
     pub ticket: ::core::option::Option<TicketNumber>,
     #[prost(uint64, tag = "2")]
     pub seq: u64,
+}
+/// Both sides of the room are linked after one of them was not, or after the matchmaker was restarted: send again what is above
+/// `received`, in order, then go on. Until then a session that has just been attached sends nothing for its room.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Resume {
+    #[prost(message, optional, tag = "1")]
+    pub ticket: ::core::option::Option<TicketNumber>,
+    /// The highest `seq` that the partner has.
+    #[prost(uint64, tag = "2")]
+    pub received: u64,
+}
+/// A match that the session can't take: it has taken another for the same attempt. The room ends as by `Leave`, the partner keeps its
+/// place, and the session goes on as it is.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Decline {
+    #[prost(message, optional, tag = "1")]
+    pub ticket: ::core::option::Option<TicketNumber>,
 }
 /// A report on the partner, or on the last one for a minute after parting.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -433,7 +470,12 @@ pub mod signaling_client {
         /// Errors: INVALID_ARGUMENT when a frame can't be understood or breaks the rules below, FAILED_PRECONDITION when the
         /// first message is no hello or its version is not served, DEADLINE_EXCEEDED when no hello comes in time, ABORTED when the
         /// same worker has made a newer link, RESOURCE_EXHAUSTED when the other side reads too slowly, UNAVAILABLE when the
-        /// matchmaker is going away. The end of the stream, however it comes, detaches all its sessions.
+        /// matchmaker is going away.
+        ///
+        /// The end of the stream, however it comes, leaves its sessions unlinked: they keep place and room for a grace (3 s) in which the
+        /// same worker of the same process may link again and attach them anew. A session that it does not attach within the grace, or
+        /// whose gateway comes back as another process, is gone. Frames that were under way when a stream broke may be lost: what
+        /// `Attach` tells of each session, and `Resume`, repair that.
         pub async fn link(
             &mut self,
             request: impl tonic::IntoStreamingRequest<Message = super::LinkUp>,
@@ -485,7 +527,12 @@ pub mod signaling_server {
         /// Errors: INVALID_ARGUMENT when a frame can't be understood or breaks the rules below, FAILED_PRECONDITION when the
         /// first message is no hello or its version is not served, DEADLINE_EXCEEDED when no hello comes in time, ABORTED when the
         /// same worker has made a newer link, RESOURCE_EXHAUSTED when the other side reads too slowly, UNAVAILABLE when the
-        /// matchmaker is going away. The end of the stream, however it comes, detaches all its sessions.
+        /// matchmaker is going away.
+        ///
+        /// The end of the stream, however it comes, leaves its sessions unlinked: they keep place and room for a grace (3 s) in which the
+        /// same worker of the same process may link again and attach them anew. A session that it does not attach within the grace, or
+        /// whose gateway comes back as another process, is gone. Frames that were under way when a stream broke may be lost: what
+        /// `Attach` tells of each session, and `Resume`, repair that.
         async fn link(
             &self,
             request: tonic::Request<tonic::Streaming<super::LinkUp>>,
