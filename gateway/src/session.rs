@@ -21,6 +21,7 @@ mod activity;
 mod incoming;
 mod links;
 mod partner;
+mod sequence;
 #[cfg(test)]
 mod tests;
 
@@ -166,6 +167,7 @@ impl Session {
             self.close(CloseCode::Restart);
         }
         self.refuse_overdue_wish(now);
+        self.acknowledge_due(now);
         match self.keepalive.handle_timeout(now) {
             Liveness::Fine => {}
             Liveness::Ask if self.closed => {}
@@ -179,7 +181,7 @@ impl Session {
         if self.closed {
             return None;
         }
-        [self.keepalive.timeout(), self.drain_at, self.wish_deadline()].into_iter().flatten().min()
+        [self.keepalive.timeout(), self.drain_at, self.wish_deadline(), self.ack_deadline()].into_iter().flatten().min()
     }
 
     /// The next thing to do.
@@ -194,7 +196,8 @@ impl Session {
 
     /// What the session is on a link that has just come up.
     fn announcement(&self, now: Time) -> Up {
-        Up::Attach(Attach { client: self.client, identity: self.identity.clone(), doing: self.doing(now) })
+        let identity = self.identity.clone();
+        Up::Attach(Attach { client: self.client, identity, attempt: self.attempt, doing: self.doing(now) })
     }
 
     fn tell(&mut self, message: &ServerMessage) {

@@ -1,10 +1,11 @@
 //! What a session is doing, and how it is announced to a matchmaker that does not know it.
 
-use duet_proto::frame::{Doing, Join, Wishes};
+use duet_proto::frame::{self, Doing, Join, Wishes};
 use duet_proto::ids::{ClientId, RoomId, TicketNumber};
 use duet_proto::time::Time;
 
 use super::Session;
+use super::sequence::{FromPartner, ToPartner};
 
 /// What a session is doing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,16 +32,12 @@ pub(super) struct InRoom {
     pub(super) ticket: TicketNumber,
     pub(super) room: RoomId,
     pub(super) partner: ClientId,
+    pub(super) initiator: bool,
     /// What it had asked for, and its place then: for a requeueing that is not its fault.
     pub(super) wishes: Wishes,
     pub(super) since: Time,
-    /// The highest `seq` sent to the partner.
-    pub(super) sent: u64,
-    /// The highest `seq` that came from the partner.
-    pub(super) received: u64,
-    /// What came since the last acknowledgement.
-    pub(super) unacknowledged: u64,
-    pub(super) unacknowledged_bytes: usize,
+    pub(super) to_partner: ToPartner,
+    pub(super) from_partner: FromPartner,
 }
 
 impl Session {
@@ -49,11 +46,14 @@ impl Session {
         match &self.activity {
             Activity::Idle => Doing::Idle,
             Activity::Seeking(seeking) => Doing::Waiting(self.join(&seeking.wishes, seeking.since, now)),
-            Activity::InRoom(place) => Doing::InRoom {
+            Activity::InRoom(place) => Doing::InRoom(frame::InRoom {
                 ticket: place.ticket,
                 room: place.room,
+                partner: place.partner,
+                initiator: place.initiator,
+                received: place.from_partner.received(),
                 join: self.join(&place.wishes, place.since, now),
-            },
+            }),
         }
     }
 

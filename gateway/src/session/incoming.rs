@@ -8,6 +8,7 @@ use duet_proto::json::{ClientMessage, ErrorCode, Refusal, ServerMessage, Signal}
 use duet_proto::time::Time;
 
 use super::activity::{Activity, Seeking};
+use super::sequence::Full;
 use super::{Link, Session};
 use crate::limits::Verdict;
 
@@ -35,7 +36,7 @@ impl Session {
         match message {
             ClientMessage::Auth { user, token } => self.authenticate(user, token.is_some(), now),
             ClientMessage::Available(wishes) => self.available(wishes, now),
-            ClientMessage::Signal { room, signal } => self.signal(room.as_deref(), &signal),
+            ClientMessage::Signal { room, signal } => self.signal(room.as_deref(), &signal, now),
             ClientMessage::Next { room } => self.next(room.as_deref(), now),
             ClientMessage::Leave { room } => self.leave(room.as_deref(), now),
             ClientMessage::Ping { id } => self.tell(&ServerMessage::Pong { id }),
@@ -119,18 +120,23 @@ impl Session {
         }
     }
 
-    fn signal(&mut self, room: Option<&str>, signal: &Signal) {
+    /// While there is no link, messages are kept and sent once there is one again; but not for long, and not too many.
+    fn signal(&mut self, room: Option<&str>, signal: &Signal, now: Time) {
         if self.is_stale(room) {
             return self.refuse_stale();
         }
-        let link = self.link;
+        let unavailable = self.unavailable(now);
         let Activity::InRoom(place) = &mut self.activity else { return self.refuse_not_in_room() };
-        if link != Link::Up {
-            return self.refuse_unavailable(RETRY_AFTER);
+        if let Some(retry_after) = unavailable {
+            return self.refuse_unavailable(retry_after);
         }
-        place.sent += 1;
-        let forward = Forward { ticket: place.ticket, seq: place.sent, text: signal.text(self.client) };
-        self.push_frame(Up::Forward(forward));
+        let text = signal.text(self.client);
+        let (ticket, open) = (place.ticket, place.to_partner.open);
+        match place.to_partner.push(text.clone()) {
+            Ok(seq) if open => self.push_frame(Up::Forward(Forward { ticket, seq, text })),
+            Ok(_) => {}
+            Err(Full) => self.refuse_unavailable(RETRY_AFTER),
+        }
     }
 
     fn report(&mut self, room: Option<&str>, reason: String, details: String, now: Time) {

@@ -7,9 +7,14 @@ use super::incoming::RETRY_AFTER;
 use super::{Link, Output, Session};
 
 impl Session {
-    /// A link came up: the session is announced on it, with what it is doing.
+    /// A link came up: the session is announced on it, with what it is doing. What it keeps for its partner is sent again once the
+    /// matchmaker says where to go on.
     pub fn handle_link_up(&mut self, now: Time) {
         self.link = Link::Up;
+        if let Activity::InRoom(place) = &mut self.activity {
+            place.to_partner.open = false;
+            place.from_partner.settle();
+        }
         let announcement = self.announcement(now);
         self.outputs.push_back(Output::Frame(announcement));
     }

@@ -9,7 +9,8 @@ use duet_proto::json::{ErrorCode, Refusal, ServerMessage};
 use duet_proto::time::Time;
 
 use super::activity::{Activity, InRoom, Seeking};
-use super::{Output, Session};
+use super::sequence::{Arrival, FromPartner, ToPartner};
+use super::{Link, Output, Session};
 
 impl Session {
     /// A frame came from the matchmaker.
@@ -18,6 +19,12 @@ impl Session {
             Down::Waiting { ticket, pool, position, waited } => self.waiting(ticket, pool, position, now - waited),
             Down::Matched(matched) => self.matched(&matched, now),
             Down::Forward(forward) => self.hear(forward, now),
+            Down::Resume { ticket, received } => self.resume(ticket, received),
+            Down::Ack { ticket, seq } => {
+                if let Some(place) = self.in_room(ticket) {
+                    place.to_partner.acknowledge(seq);
+                }
+            }
             Down::PartnerLeft { ticket, reason, requeued } => self.partner_left(ticket, reason, requeued, now),
         }
     }
@@ -31,17 +38,22 @@ impl Session {
     }
 
     fn matched(&mut self, matched: &Matched, now: Time) {
+        if let Activity::InRoom(place) = &self.activity {
+            // At most one match for an attempt; that of an earlier attempt is declined by the attempt that followed.
+            if matched.ticket.attempt == self.attempt && place.room != matched.room {
+                self.push_frame(Up::Decline { ticket: matched.ticket });
+            }
+        }
         let Some(seeking) = self.seeking(matched.ticket) else { return };
         let place = InRoom {
             ticket: matched.ticket,
             room: matched.room,
             partner: matched.partner,
+            initiator: matched.initiator,
             wishes: seeking.wishes.clone(),
             since: now - matched.waited,
-            sent: 0,
-            received: 0,
-            unacknowledged: 0,
-            unacknowledged_bytes: 0,
+            to_partner: ToPartner::new(),
+            from_partner: FromPartner::new(),
         };
         self.activity = Activity::InRoom(place);
         self.tell(&ServerMessage::Matched {
@@ -67,21 +79,41 @@ impl Session {
 
     fn hear(&mut self, forward: Forward, now: Time) {
         let Some(place) = self.in_room(forward.ticket) else { return };
-        if forward.seq <= place.received {
-            return;
+        match place.from_partner.arrive(forward.seq, forward.text.len(), now) {
+            Arrival::Repeated => {}
+            Arrival::Gap => self.end_broken_room(now),
+            Arrival::Next => {
+                self.send(forward.text);
+                self.acknowledge_due(now);
+            }
         }
-        if forward.seq > place.received + 1 {
-            return self.end_broken_room(now);
+    }
+
+    /// When what has come is to be acknowledged.
+    pub(super) fn ack_deadline(&self) -> Option<Time> {
+        match (&self.activity, self.link) {
+            (Activity::InRoom(place), Link::Up) => place.from_partner.due(),
+            _ => None,
         }
-        place.received = forward.seq;
-        place.unacknowledged += 1;
-        place.unacknowledged_bytes += forward.text.len();
-        if place.unacknowledged >= ACK_MESSAGES || place.unacknowledged_bytes >= ACK_BYTES {
-            place.unacknowledged = 0;
-            place.unacknowledged_bytes = 0;
-            self.push_frame(Up::Ack { ticket: forward.ticket, seq: forward.seq });
+    }
+
+    pub(super) fn acknowledge_due(&mut self, now: Time) {
+        let Activity::InRoom(place) = &mut self.activity else { return };
+        let ticket = place.ticket;
+        if let Some(seq) = place.from_partner.take_due(now) {
+            self.push_frame(Up::Ack { ticket, seq });
         }
-        self.send(forward.text);
+    }
+
+    /// Both sides are linked again: what the partner lacks is sent once more, and then the room goes on.
+    fn resume(&mut self, ticket: TicketNumber, received: u64) {
+        let Some(place) = self.in_room(ticket) else { return };
+        place.to_partner.acknowledge(received);
+        place.to_partner.open = true;
+        let kept: Vec<_> = place.to_partner.kept().collect();
+        for (seq, text) in kept {
+            self.push_frame(Up::Forward(Forward { ticket, seq, text }));
+        }
     }
 
     /// A message of the partner's was lost between the processes. Rather than go on with a hole, the room ends and both
@@ -107,8 +139,3 @@ impl Session {
         self.tell(&ServerMessage::PartnerLeft { reason, requeued });
     }
 }
-
-/// How many messages may go unacknowledged.
-const ACK_MESSAGES: u64 = 32;
-/// How many bytes of messages may go unacknowledged.
-const ACK_BYTES: usize = 64 * 1024;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use duet_proto::frame::{Attach, Doing, Down, Forward, Join, Matched, PartnerLeftReason, PoolName, Up, Wishes};
+use duet_proto::frame::{self, Attach, Doing, Down, Forward, Join, Matched, PartnerLeftReason, PoolName, Up, Wishes};
 use duet_proto::ids::{RoomId, TicketNumber};
 
 use super::*;
@@ -20,7 +20,7 @@ impl Script {
     fn linked() -> Self {
         let mut script = Script::unlinked();
         let attached = script.feed(super::Session::handle_link_up);
-        assert_eq!(attached, [frame(Up::Attach(attach(Doing::Idle)))]);
+        assert_eq!(attached, [frame(Up::Attach(attach(0, Doing::Idle)))]);
         script
     }
 
@@ -89,8 +89,16 @@ fn ticket(attempt: u32, round: u32) -> TicketNumber {
     TicketNumber { attempt, round }
 }
 
-fn attach(doing: Doing) -> Attach {
-    Attach { client: client(1), identity: None, doing }
+fn attach(attempt: u32, doing: Doing) -> Attach {
+    Attach { client: client(1), identity: None, attempt, doing }
+}
+
+/// The room of the first attempt, as it is announced.
+fn announced_room(received: u64, waited: u64) -> String {
+    let join = join(1, waited);
+    let (room, partner) = (room(1), client(2));
+    let place = frame::InRoom { ticket: ticket(1, 0), room, partner, initiator: true, received, join };
+    frame(Up::Attach(attach(1, Doing::InRoom(place))))
 }
 
 fn wishes(pool: &str) -> Wishes {
@@ -275,10 +283,13 @@ fn forwarded_messages_arrive_once_and_are_acknowledged_now_and_then() {
         assert_eq!(script.hears(Down::Forward(forward(1, seq, "m"))), [""; 0], "a repetition");
     }
     let ack = frame(Up::Ack { ticket: ticket(1, 0), seq: 32 });
-    assert_eq!(script.hears(Down::Forward(forward(1, 32, "m"))), [ack, "m".to_owned()]);
+    assert_eq!(script.hears(Down::Forward(forward(1, 32, "m"))), ["m".to_owned(), ack]);
     let large = "m".repeat(64 * 1024);
     let ack = frame(Up::Ack { ticket: ticket(1, 0), seq: 33 });
-    assert_eq!(script.hears(Down::Forward(forward(1, 33, &large))), [ack, large]);
+    assert_eq!(script.hears(Down::Forward(forward(1, 33, &large))), [large, ack]);
+    script.hears(Down::Forward(forward(1, 34, "m")));
+    assert_eq!(script.wait(1), [frame(Up::Ack { ticket: ticket(1, 0), seq: 34 })], "after a second at the latest");
+    assert_eq!(script.wait(10), [""; 0]);
 }
 
 #[test]
@@ -311,7 +322,7 @@ fn auth_is_taken_as_given_and_announced() {
         [frame(Up::Identify(identity.clone())), accepted.to_owned()]
     );
     script.link_down();
-    let announced = Attach { identity: Some(identity), ..attach(Doing::Idle) };
+    let announced = Attach { identity: Some(identity), ..attach(0, Doing::Idle) };
     assert_eq!(script.link_up(), [frame(Up::Attach(announced))]);
     assert_refused(&script.says(r#"{"type":"auth","token":"a.b.c"}"#), "unauthorized");
     assert_refused(&script.says(r#"{"type":"auth"}"#), "invalid-message");
@@ -397,7 +408,7 @@ fn a_wish_without_a_link_waits_for_it() {
     let mut script = Script::unlinked();
     assert_eq!(script.says(r#"{"type":"available"}"#), [""; 0]);
     assert_eq!(script.wait(2), [""; 0]);
-    assert_eq!(script.link_up(), [frame(Up::Attach(attach(Doing::Waiting(join(1, 2)))))]);
+    assert_eq!(script.link_up(), [frame(Up::Attach(attach(1, Doing::Waiting(join(1, 2)))))]);
     assert_eq!(script.hears(waiting(1, 0)), [WAITING]);
 }
 
@@ -410,7 +421,7 @@ fn a_wish_that_waited_too_long_for_a_link_is_refused() {
     assert!(refused[0].contains(r#""retryAfterMs":1000"#), "{refused:?}");
     assert_refused(&script.says(r#"{"type":"available"}"#), "unavailable");
     assert_refused(&script.says(r#"{"type":"next"}"#), "unavailable");
-    assert_eq!(script.link_up(), [frame(Up::Attach(attach(Doing::Idle)))]);
+    assert_eq!(script.link_up(), [frame(Up::Attach(attach(2, Doing::Idle)))]);
     assert_eq!(script.says(r#"{"type":"available"}"#).len(), 1);
 }
 
@@ -421,7 +432,7 @@ fn one_who_was_told_to_wait_keeps_waiting_in_silence_and_keeps_the_place() {
     script.hears(waiting(1, 0));
     script.link_down();
     assert_eq!(script.wait(20), [""; 0]);
-    assert_eq!(script.link_up(), [frame(Up::Attach(attach(Doing::Waiting(join(1, 20)))))]);
+    assert_eq!(script.link_up(), [frame(Up::Attach(attach(1, Doing::Waiting(join(1, 20)))))]);
 }
 
 #[test]
@@ -433,20 +444,74 @@ fn new_wishes_while_waiting_without_a_link_keep_the_wait() {
     assert_eq!(script.says(r#"{"type":"available","pool":"chess"}"#), [""; 0]);
     assert_eq!(script.wait(20), [""; 0]);
     let join = Join { attempt: 2, wishes: wishes("chess"), waited: Duration::from_secs(20) };
-    assert_eq!(script.link_up(), [frame(Up::Attach(attach(Doing::Waiting(join))))]);
+    assert_eq!(script.link_up(), [frame(Up::Attach(attach(2, Doing::Waiting(join))))]);
 }
 
 #[test]
-fn a_room_without_a_link_refuses_what_it_cannot_forward_and_is_announced() {
+fn a_room_is_announced_and_goes_on_where_the_partner_is() {
     let mut script = Script::in_room();
-    script.wait(5);
+    let ice = |n: u64| format!(r#"{{"type":"ice","candidate":"{n}"}}"#);
+    let forwarded = |n: u64| {
+        let text = format!(r#"{{"type":"ice","from":"{}","candidate":"{n}"}}"#, client(1));
+        frame(Up::Forward(forward(1, n, &text)))
+    };
+    script.hears(Down::Forward(forward(1, 1, "m")));
+    for n in 1..=4 {
+        assert_eq!(script.says(&ice(n)), [forwarded(n)]);
+    }
+    assert_eq!(script.hears(Down::Ack { ticket: ticket(1, 0), seq: 1 }), [""; 0]);
     script.link_down();
-    assert_refused(&script.says(r#"{"type":"ice","candidate":null}"#), "unavailable");
+    assert_eq!(script.says(&ice(5)), [""; 0], "kept until there is a link");
+    script.now = script.now + Duration::from_secs(2);
+    assert_eq!(script.link_up(), [announced_room(1, 2)]);
+    assert_eq!(script.says(&ice(6)), [""; 0], "and until the matchmaker says where to go on");
+    let resumed = script.hears(Down::Resume { ticket: ticket(1, 0), received: 2 });
+    assert_eq!(resumed, [forwarded(3), forwarded(4), forwarded(5), forwarded(6)]);
+    assert_eq!(script.says(&ice(7)), [forwarded(7)]);
+    let again = script.hears(Down::Resume { ticket: ticket(1, 0), received: 7 });
+    assert_eq!(again, [""; 0], "the partner's link broke, and it has everything");
+    assert_eq!(script.hears(Down::Forward(forward(1, 1, "m"))), [""; 0], "the partner repeats what has come");
+    assert_eq!(script.hears(Down::Forward(forward(1, 2, "m"))), ["m"]);
+}
+
+#[test]
+fn a_room_that_did_not_survive_ends_as_any_other() {
+    let mut script = Script::in_room();
+    script.says(r#"{"type":"ice","candidate":null}"#);
+    script.link_down();
+    assert_eq!(script.link_up(), [announced_room(0, 0)]);
+    assert_eq!(script.hears(left(1, 0, true)), [REQUEUED]);
+    assert_eq!(script.hears(matched(1, 1)), [MATCHED_1]);
+    assert_eq!(script.says(r#"{"type":"ice","candidate":null}"#).len(), 1, "nothing of the old room comes with it");
+}
+
+#[test]
+fn a_room_without_a_link_for_long_refuses_what_it_would_have_to_keep() {
+    let mut script = Script::in_room();
+    script.link_down();
     assert_refused(&script.says(r#"{"type":"report","reason":"rude"}"#), "unavailable");
     assert_refused(&script.says(r#"{"type":"next"}"#), "unavailable");
-    let doing = Doing::InRoom { ticket: ticket(1, 0), room: room(1), join: join(1, 5) };
-    assert_eq!(script.link_up(), [frame(Up::Attach(attach(doing)))]);
-    assert_eq!(script.hears(left(1, 0, true)), [REQUEUED]);
+    let large = format!(r#"{{"type":"offer","sdp":"{}"}}"#, "x".repeat(60_000));
+    for _ in 0..17 {
+        assert_eq!(script.says(&large), [""; 0]);
+    }
+    assert_refused(&script.says(&large), "unavailable");
+    let ice = r#"{"type":"ice","candidate":null}"#;
+    let mut script = Script::in_room();
+    script.link_down();
+    script.wait(3);
+    assert_refused(&script.says(ice), "unavailable");
+    assert_eq!(script.link_up(), [announced_room(0, 3)]);
+}
+
+#[test]
+fn a_second_match_for_one_attempt_is_declined() {
+    let mut script = Script::in_room();
+    let Down::Matched(second) = matched(1, 1) else { unreachable!() };
+    let second = Down::Matched(Matched { room: room(9), ..second });
+    assert_eq!(script.hears(second), [frame(Up::Decline { ticket: ticket(1, 1) })]);
+    assert_eq!(script.hears(matched(1, 0)), [""; 0], "the first one, told again");
+    assert_eq!(script.says(r#"{"type":"ice","candidate":null}"#).len(), 1);
 }
 
 #[test]
@@ -454,5 +519,5 @@ fn leaving_without_a_link_is_announced_as_rest() {
     let mut script = Script::in_room();
     script.link_down();
     assert_eq!(script.says(r#"{"type":"leave"}"#), [""; 0]);
-    assert_eq!(script.link_up(), [frame(Up::Attach(attach(Doing::Idle)))]);
+    assert_eq!(script.link_up(), [frame(Up::Attach(attach(2, Doing::Idle)))]);
 }

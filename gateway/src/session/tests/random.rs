@@ -28,6 +28,8 @@ enum HeardKind {
     /// How far its number is from the newest: 1 is the next.
     Forward(u64),
     PartnerLeft(bool),
+    Resume(u64),
+    Ack(u64),
 }
 
 const SAID: [&str; 11] = [
@@ -50,6 +52,8 @@ fn input() -> impl Strategy<Value = Input> {
         4 => Just(HeardKind::Matched),
         4 => (0..8_u64).prop_map(|ahead| HeardKind::Forward(if ahead > 3 { 1 } else { ahead })),
         2 => any::<bool>().prop_map(HeardKind::PartnerLeft),
+        2 => (0..4_u64).prop_map(HeardKind::Resume),
+        1 => (0..4_u64).prop_map(HeardKind::Ack),
     ];
     let heard = (kind, prop::bool::weighted(0.1), 0..2_u32).prop_map(|(kind, of_earlier_attempt, round)| Heard {
         kind,
@@ -114,8 +118,9 @@ impl Judge {
             self.attempt = attempt;
         }
         if let Up::Forward(forward) = up {
-            self.sent += 1;
-            assert_eq!(forward.seq, self.sent);
+            // Repetitions come after a Resume; but never a hole.
+            assert!(forward.seq <= self.sent + 1, "{} after {}", forward.seq, self.sent);
+            self.sent = self.sent.max(forward.seq);
         }
     }
 }
@@ -134,12 +139,14 @@ fn frame_of(heard: &Heard, session: &Session) -> Down {
         }),
         HeardKind::Forward(ahead) => {
             let newest = match &session.activity {
-                Activity::InRoom(place) => place.received,
+                Activity::InRoom(place) => place.from_partner.received(),
                 _ => 0,
             };
             Down::Forward(Forward { ticket, seq: newest + ahead, text: r#"{"type":"forwarded"}"#.into() })
         }
         HeardKind::PartnerLeft(requeued) => left(ticket.attempt, ticket.round, requeued),
+        HeardKind::Resume(received) => Down::Resume { ticket, received },
+        HeardKind::Ack(seq) => Down::Ack { ticket, seq },
     }
 }
 

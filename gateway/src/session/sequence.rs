@@ -1,0 +1,184 @@
+//! The two directions of a room: what is kept until the partner has it, and what has come.
+//!
+//! Every message has a number in its direction. The sender keeps it until it is acknowledged and sends it again after a link broke;
+//! the receiver drops what it has. So a message arrives once, in order, or the hole is seen.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use bytes::Bytes;
+use duet_proto::time::Time;
+
+/// What goes to the partner.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct ToPartner {
+    /// The number of the newest message.
+    newest: u64,
+    /// Those that the partner is not known to have, oldest first, without gaps up to the newest.
+    kept: VecDeque<Bytes>,
+    kept_bytes: usize,
+    /// Whether the matchmaker takes messages for this room. Not after a link broke, until it has said where to go on.
+    pub(super) open: bool,
+}
+
+/// More is kept than fits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Full;
+
+impl ToPartner {
+    /// A room that has just begun.
+    pub(super) fn new() -> Self {
+        ToPartner { newest: 0, kept: VecDeque::new(), kept_bytes: 0, open: true }
+    }
+
+    /// Numbers a message and keeps it.
+    pub(super) fn push(&mut self, text: Bytes) -> Result<u64, Full> {
+        let bytes = self.kept_bytes + text.len();
+        if self.kept.len() == KEPT_MESSAGES || (bytes > KEPT_BYTES && !self.kept.is_empty()) {
+            return Err(Full);
+        }
+        self.kept_bytes = bytes;
+        self.kept.push_back(text);
+        self.newest += 1;
+        Ok(self.newest)
+    }
+
+    /// The partner has everything up to this number.
+    pub(super) fn acknowledge(&mut self, seq: u64) {
+        while self.oldest_kept() <= seq {
+            let Some(text) = self.kept.pop_front() else { break };
+            self.kept_bytes -= text.len();
+        }
+        if self.kept.is_empty() {
+            // Most rooms are silent most of the time; they keep no buffer.
+            self.kept = VecDeque::new();
+        }
+    }
+
+    /// What is kept, with the numbers.
+    pub(super) fn kept(&self) -> impl Iterator<Item = (u64, Bytes)> {
+        (self.oldest_kept()..).zip(self.kept.iter().cloned())
+    }
+
+    fn oldest_kept(&self) -> u64 {
+        self.newest + 1 - self.kept.len() as u64
+    }
+}
+
+/// What comes from the partner.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct FromPartner {
+    /// The highest number that has come.
+    received: u64,
+    /// What came since the last acknowledgement.
+    unacknowledged: usize,
+    unacknowledged_bytes: usize,
+    /// When it is to be acknowledged at the latest.
+    due: Option<Time>,
+}
+
+/// What to do with a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Arrival {
+    /// Take it.
+    Next,
+    /// It came before.
+    Repeated,
+    /// One before it is missing.
+    Gap,
+}
+
+impl FromPartner {
+    /// A room that has just begun.
+    pub(super) fn new() -> Self {
+        FromPartner { received: 0, unacknowledged: 0, unacknowledged_bytes: 0, due: None }
+    }
+
+    pub(super) fn received(&self) -> u64 {
+        self.received
+    }
+
+    /// A message with that number has come.
+    pub(super) fn arrive(&mut self, seq: u64, bytes: usize, now: Time) -> Arrival {
+        if seq <= self.received {
+            return Arrival::Repeated;
+        }
+        if seq > self.received + 1 {
+            return Arrival::Gap;
+        }
+        self.received = seq;
+        self.unacknowledged += 1;
+        self.unacknowledged_bytes += bytes;
+        self.due.get_or_insert(now + ACK_AFTER);
+        if self.unacknowledged >= ACK_MESSAGES || self.unacknowledged_bytes >= ACK_BYTES {
+            self.due = Some(now);
+        }
+        Arrival::Next
+    }
+
+    /// When to acknowledge, if there is anything to.
+    pub(super) fn due(&self) -> Option<Time> {
+        self.due
+    }
+
+    /// The number to acknowledge, if it is time.
+    pub(super) fn take_due(&mut self, now: Time) -> Option<u64> {
+        self.due.filter(|due| *due <= now).map(|_| {
+            self.settle();
+            self.received
+        })
+    }
+
+    /// What has come is known otherwise: an announcement says it.
+    pub(super) fn settle(&mut self) {
+        self.unacknowledged = 0;
+        self.unacknowledged_bytes = 0;
+        self.due = None;
+    }
+}
+
+/// Messages that may wait for the partner to have them: more than a burst of a well-behaved client.
+const KEPT_MESSAGES: usize = 1024;
+/// Bytes of them, unless a single one is larger.
+const KEPT_BYTES: usize = 1024 * 1024;
+/// How many messages may go unacknowledged.
+const ACK_MESSAGES: usize = 32;
+/// How many bytes of messages may go unacknowledged.
+const ACK_BYTES: usize = 64 * 1024;
+/// How long a message may go unacknowledged.
+const ACK_AFTER: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_acknowledged_is_kept_with_its_number() {
+        let mut to = ToPartner::new();
+        for (seq, text) in (1..).zip(["a", "b", "c"]) {
+            assert_eq!(to.push(text.into()), Ok(seq));
+        }
+        to.acknowledge(1);
+        to.acknowledge(0);
+        assert_eq!(to.kept().collect::<Vec<_>>(), [(2, Bytes::from("b")), (3, Bytes::from("c"))]);
+        to.acknowledge(99);
+        assert_eq!(to.kept().count(), 0);
+        assert_eq!(to.push("d".into()), Ok(4));
+        assert_eq!(to.kept().next(), Some((4, Bytes::from("d"))));
+    }
+
+    #[test]
+    fn both_bounds_refuse_and_an_acknowledgement_makes_room() {
+        let mut to = ToPartner::new();
+        for _ in 0..KEPT_MESSAGES {
+            to.push("m".into()).unwrap();
+        }
+        assert_eq!(to.push("m".into()), Err(Full));
+        to.acknowledge(1);
+        assert_eq!(to.push("m".into()), Ok(KEPT_MESSAGES as u64 + 1));
+
+        let mut to = ToPartner::new();
+        to.push("m".repeat(KEPT_BYTES + 1).into()).unwrap();
+        assert_eq!(to.push("m".into()), Err(Full));
+    }
+}
