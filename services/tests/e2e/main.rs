@@ -13,3 +13,4 @@ mod links;
 mod process;
 mod queries;
 mod settings;
+mod survival;

@@ -125,7 +125,7 @@ impl Judge {
     }
 }
 
-fn frame_of(heard: &Heard, session: &Session) -> Down {
+fn frame_of(heard: &Heard, session: &Session, sent: u64) -> Down {
     let attempt = session.attempt.max(1);
     let ticket = TicketNumber { attempt: attempt - u32::from(heard.of_earlier_attempt), round: heard.round };
     match heard.kind {
@@ -145,8 +145,9 @@ fn frame_of(heard: &Heard, session: &Session) -> Down {
             Down::Forward(Forward { ticket, seq: newest + ahead, text: r#"{"type":"forwarded"}"#.into() })
         }
         HeardKind::PartnerLeft(requeued) => left(ticket.attempt, ticket.round, requeued),
-        HeardKind::Resume(received) => Down::Resume { ticket, received },
-        HeardKind::Ack(seq) => Down::Ack { ticket, seq },
+        // Nobody has what was never sent.
+        HeardKind::Resume(received) => Down::Resume { ticket, received: received.min(sent) },
+        HeardKind::Ack(seq) => Down::Ack { ticket, seq: seq.min(sent) },
     }
 }
 
@@ -163,7 +164,7 @@ proptest! {
                 Input::Says(text) => session.handle_text(text, now),
                 // Nothing comes from the matchmaker without a link, nor before the first attempt.
                 Input::Hears(ref heard) if judge.linked && session.attempt > 0 => {
-                    session.handle_frame(frame_of(heard, session), now);
+                    session.handle_frame(frame_of(heard, session, judge.sent), now);
                 }
                 Input::LinkUp if !judge.linked => {
                     judge.linked = true;
