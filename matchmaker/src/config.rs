@@ -16,6 +16,10 @@ pub struct Config {
     pub rematch_after: Duration,
     /// How long after parting a report may still name the last partner.
     pub report_window: Duration,
+    /// How long the sessions of a link that has ended keep their places and rooms, for their gateway to attach them anew.
+    pub link_grace: Duration,
+    /// How long after the start a room that only one side has announced waits for the other, if that is later than the grace.
+    pub recovery: Duration,
 }
 
 impl Default for Config {
@@ -25,6 +29,8 @@ impl Default for Config {
             short_room: Duration::from_secs(10),
             rematch_after: Duration::from_secs(3),
             report_window: Duration::from_secs(60),
+            link_grace: Duration::from_secs(3),
+            recovery: Duration::from_secs(5),
         }
     }
 }

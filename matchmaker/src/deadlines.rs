@@ -1,40 +1,55 @@
 //! When something happens by itself. The next deadline is the least of an ordered set, never a scan.
-//!
-//! There is one kind: two who were kept apart may meet again, so the one who asked for the next is tried once more.
 
 use std::collections::BTreeSet;
 
-use duet_proto::ids::ClientId;
+use duet_proto::ids::{ClientId, RoomId};
 use duet_proto::time::Time;
+
+use crate::LinkKey;
+
+/// What happens by itself. Of what is due at once, the lesser comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Timer {
+    /// A link that has ended has not been followed by a new one in time, or not for all its sessions.
+    Grace(LinkKey),
+    /// Nobody else has announced the room.
+    HalfRoom(RoomId),
+    /// Two who were kept apart may meet again, so the one who asked for the next is tried once more.
+    Retry {
+        /// Who asked for the next.
+        presser: ClientId,
+        /// Whom that one left.
+        left: ClientId,
+    },
+}
 
 /// What is due when.
 #[derive(Debug, Default)]
 pub(crate) struct Deadlines {
-    /// When, who asked for the next, and whom that one left.
-    retries: BTreeSet<(Time, ClientId, ClientId)>,
+    timers: BTreeSet<(Time, Timer)>,
 }
 
 impl Deadlines {
-    /// At that time the two may meet again.
-    pub(crate) fn add(&mut self, at: Time, presser: ClientId, left: ClientId) {
-        self.retries.insert((at, presser, left));
+    /// At that time it happens.
+    pub(crate) fn add(&mut self, at: Time, timer: Timer) {
+        self.timers.insert((at, timer));
     }
 
     /// As if it had not been added.
-    pub(crate) fn cancel(&mut self, at: Time, presser: ClientId, left: ClientId) {
-        self.retries.remove(&(at, presser, left));
+    pub(crate) fn cancel(&mut self, at: Time, timer: Timer) {
+        self.timers.remove(&(at, timer));
     }
 
     /// The next.
     pub(crate) fn next(&self) -> Option<Time> {
-        self.retries.first().map(|(at, ..)| *at)
+        self.timers.first().map(|(at, _)| *at)
     }
 
-    /// Takes one that is due, and tells who is to be tried again.
-    pub(crate) fn take_due(&mut self, now: Time) -> Option<ClientId> {
+    /// Takes one that is due.
+    pub(crate) fn take_due(&mut self, now: Time) -> Option<Timer> {
         if self.next()? > now {
             return None;
         }
-        self.retries.pop_first().map(|(_, presser, _)| presser)
+        self.timers.pop_first().map(|(_, timer)| timer)
     }
 }

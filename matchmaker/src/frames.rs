@@ -1,7 +1,8 @@
-//! What each frame of a gateway does: who leaves what, who goes back where. Finding a partner is left to `matching.rs`.
+//! What each frame of a gateway does: who leaves what, who goes back where. `Attach` is in `announcements.rs`, messages to
+//! the partner are in `forwarding.rs`, and finding a partner is left to `matching.rs`.
 
-use duet_proto::frame::{Attach, Doing, Down, Forward, Join, PartnerLeftReason, Up, Wishes};
-use duet_proto::ids::{RoomId, SessionNumber, TicketNumber};
+use duet_proto::frame::{Join, PartnerLeftReason, Up, Wishes};
+use duet_proto::ids::{ClientId, RoomId, TicketNumber};
 use duet_proto::time::Time;
 
 use crate::machine::Breach;
@@ -9,7 +10,7 @@ use crate::matching::Return;
 use crate::output::Report;
 use crate::pool::Turn;
 use crate::sessions::{SessionKey, State, Wish};
-use crate::{LinkKey, Matchmaker, Output};
+use crate::{Matchmaker, Output};
 
 /// What a report says.
 struct ReportOn {
@@ -19,26 +20,6 @@ struct ReportOn {
 }
 
 impl Matchmaker {
-    /// A session begins, or is announced again.
-    pub(crate) fn attach(
-        &mut self,
-        link: LinkKey,
-        number: SessionNumber,
-        mut attach: Attach,
-        now: Time,
-    ) -> Result<(), Breach> {
-        let doing = std::mem::replace(&mut attach.doing, Doing::Idle);
-        let session = self.add_session(link, number, attach, now)?;
-        match doing {
-            Doing::Idle => Ok(()),
-            Doing::Waiting(join) => self.join(session, join, now),
-            Doing::InRoom { ticket, join, .. } => {
-                self.recall(session, ticket, join, now);
-                Ok(())
-            }
-        }
-    }
-
     /// A frame of an attached session.
     pub(crate) fn handle(&mut self, session: SessionKey, kind: Up, now: Time) -> Result<(), Breach> {
         match kind {
@@ -62,15 +43,19 @@ impl Matchmaker {
                 self.detach(session, now);
                 Ok(())
             }
+            Up::Decline { ticket } => {
+                self.decline(session, ticket, now);
+                Ok(())
+            }
         }
     }
 
     /// Asks for a partner. Whoever waits keeps its turn; whoever is in a room declines it, and both go back to their turns.
-    fn join(&mut self, session: SessionKey, join: Join, now: Time) -> Result<(), Breach> {
+    pub(crate) fn join(&mut self, session: SessionKey, join: Join, now: Time) -> Result<(), Breach> {
         self.raise(session, join.attempt)?;
         let turn = match self.sessions[session].state {
             State::Idle => self.turn_since(now - join.waited),
-            State::Waiting(_) | State::InRoom(_) => self.sessions[session].wish().turn,
+            State::Waiting(_) | State::InRoom(_) | State::InHalfRoom(_) => self.sessions[session].wish().turn,
         };
         let mut seekers = vec![session];
         if let Some(parting) = self.rest(session, now) {
@@ -84,13 +69,12 @@ impl Matchmaker {
     /// Leaves the partner for another. The one left over is put back first, as its turn is never later.
     fn next(&mut self, session: SessionKey, attempt: u32, wishes: Wishes, now: Time) -> Result<(), Breach> {
         self.raise(session, attempt)?;
-        let kept = match self.sessions[session].state {
-            State::Waiting(_) => Some(self.sessions[session].wish().turn),
-            State::Idle | State::InRoom(_) => None,
-        };
+        let kept = self.turn_in_queue(session);
+        if let Some(left) = self.partner(session) {
+            self.keep_apart(session, left, now);
+        }
         let mut seekers = vec![session];
         if let Some(parting) = self.rest(session, now) {
-            self.keep_apart(session, parting.survivor, now);
             seekers.extend(self.dismiss(parting.survivor, PartnerLeftReason::Next, self.fair_return(&parting), now));
         }
         let turn = kept.unwrap_or_else(|| self.turn_since(now));
@@ -109,10 +93,7 @@ impl Matchmaker {
     /// Names the partner of a room that lasts or was the session's last not long ago. A raised attempt leaves as `Leave` does,
     /// whichever room is named: the gateway meant the room it was in, and that may have ended, and another begun, on the way.
     fn file_report(&mut self, session: SessionKey, attempt: u32, on: ReportOn, now: Time) -> Result<(), Breach> {
-        let names_current = match self.sessions[session].state {
-            State::InRoom(room) => self.rooms[room].id == on.room,
-            State::Idle | State::Waiting(_) => false,
-        };
+        let names_current = self.room_id(session) == Some(on.room);
         if names_current || attempt != self.sessions[session].ticket.attempt {
             self.leave(session, attempt, now)?;
         }
@@ -132,43 +113,39 @@ impl Matchmaker {
         self.remove_session(session);
     }
 
-    /// Passes a message to the partner. One for a room that is over has crossed with `PartnerLeft` and is dropped, as is one
-    /// that was sent again and has been passed already.
-    fn forward(&mut self, session: SessionKey, forward: Forward) -> Result<(), Breach> {
-        let State::InRoom(room) = self.sessions[session].state else { return Ok(()) };
-        if forward.ticket != self.sessions[session].ticket {
-            return Ok(());
+    /// The session has taken another match for the same attempt. The partner goes back to its place, however long that took.
+    fn decline(&mut self, session: SessionKey, ticket: TicketNumber, now: Time) {
+        if self.room_id(session).is_none() || ticket != self.sessions[session].ticket {
+            return;
         }
-        let (sender, receiver) = self.rooms[room].sides(session);
-        if forward.seq <= sender.sent {
-            return Ok(());
-        }
-        if forward.seq != sender.sent + 1 {
-            return Err(Breach("forwarded messages have a gap"));
-        }
-        sender.sent = forward.seq;
-        let receiver = receiver.session;
-        self.forwarded += 1;
-        self.tell(receiver, Down::Forward(Forward { ticket: self.sessions[receiver].ticket, ..forward }));
-        Ok(())
-    }
-
-    /// Remembers how far the session's client has read.
-    fn acknowledge(&mut self, session: SessionKey, ticket: TicketNumber, seq: u64) {
-        let State::InRoom(room) = self.sessions[session].state else { return };
-        if ticket == self.sessions[session].ticket {
-            let (_, partner) = self.rooms[room].sides(session);
-            partner.acknowledged = partner.acknowledged.max(seq.min(partner.sent));
+        if let Some(parting) = self.rest(session, now) {
+            let seeker = self.dismiss(parting.survivor, PartnerLeftReason::Left, Return::ToItsPlace, now);
+            self.place_all(seeker.into_iter().collect(), now);
         }
     }
 
-    /// Tells an announced session that its room is unknown here, and puts it back to the place it had.
-    fn recall(&mut self, session: SessionKey, ticket: TicketNumber, join: Join, now: Time) {
-        let turn = self.turn_since(now - join.waited);
-        self.sessions[session].ticket = ticket;
-        self.sessions[session].wish = Some(Wish { wishes: join.wishes, turn });
-        let seeker = self.dismiss(session, PartnerLeftReason::Disconnected, Return::ToItsPlace, now);
-        self.place_all(seeker.into_iter().collect(), now);
+    /// The turn of a session that waits.
+    pub(crate) fn turn_in_queue(&self, session: SessionKey) -> Option<Turn> {
+        let session = &self.sessions[session];
+        matches!(session.state, State::Waiting(_)).then(|| session.wish().turn)
+    }
+
+    /// The room that a session is in, be it half.
+    pub(crate) fn room_id(&self, session: SessionKey) -> Option<RoomId> {
+        match self.sessions[session].state {
+            State::Idle | State::Waiting(_) => None,
+            State::InRoom(room) => Some(self.rooms[room].id),
+            State::InHalfRoom(room) => Some(room),
+        }
+    }
+
+    /// Whom a session is in a room with, be it half.
+    fn partner(&self, session: SessionKey) -> Option<ClientId> {
+        match self.sessions[session].state {
+            State::Idle | State::Waiting(_) => None,
+            State::InRoom(room) => Some(self.sessions[self.rooms[room].partner_of(session)].client),
+            State::InHalfRoom(room) => Some(self.halves[&room].partner),
+        }
     }
 
     /// Begins a new attempt.

@@ -6,9 +6,13 @@
 //! It does not know clients, sockets or JSON: that is the gateway. It does not look into forwarded messages, keeps nothing on
 //! disk, and does not share its pools with another process.
 
+mod announcements;
 mod config;
 mod deadlines;
+mod forwarding;
 mod frames;
+mod halves;
+mod links;
 mod machine;
 mod matching;
 mod output;
@@ -18,11 +22,13 @@ mod query;
 mod rooms;
 mod sessions;
 mod suitability;
+mod unlinking;
 
 #[cfg(feature = "server")]
 pub mod server;
 
 pub use config::Config;
-pub use machine::{LinkKey, Matchmaker};
+pub use links::LinkKey;
+pub use machine::Matchmaker;
 pub use output::{Output, Report};
 pub use query::{MemberView, PoolView, RoomView, SessionState, SessionView, Stats};

@@ -1,25 +1,23 @@
 //! The machine from outside: links come and go, frames and time go in, outputs come out.
 //!
-//! What a frame means is in `frames.rs`, who meets whom in `matching.rs`, what can be asked in `query.rs`.
+//! What a link's coming and going means is in `links.rs`, what a frame means in `frames.rs`, who meets whom in `matching.rs`,
+//! what can be asked in `query.rs`.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::VecDeque;
 
-use duet_proto::frame::{Attach, Down, DownFrame, Up, UpFrame};
-use duet_proto::ids::{SessionNumber, TicketNumber};
+use duet_proto::frame::{Down, DownFrame, Up, UpFrame};
 use duet_proto::link::GatewayHello;
 use duet_proto::time::Time;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
-use crate::deadlines::Deadlines;
+use crate::deadlines::{Deadlines, Timer};
+use crate::halves::Halves;
+use crate::links::Links;
 use crate::pools::Pools;
 use crate::rooms::Rooms;
-use crate::sessions::{Session, SessionKey, Sessions, State};
-use crate::{Config, Output};
-
-/// A link inside one machine. Never used again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct LinkKey(u64);
+use crate::sessions::{Session, SessionKey, Sessions};
+use crate::{Config, LinkKey, Output};
 
 /// Who meets whom.
 ///
@@ -31,104 +29,101 @@ pub struct LinkKey(u64);
 ///
 /// A gateway that breaks a rule is an [`Output::LinkRefused`], never an error or a panic. Frames of a link that is down are
 /// ignored, and taking it down again does nothing.
+///
+/// Sessions outlive their link for [`Config::link_grace`]. Meanwhile nothing is sent to them, and nobody is matched with them;
+/// what they have missed they hear when their gateway attaches them on its next link.
 #[derive(Debug)]
 pub struct Matchmaker {
     pub(crate) config: Config,
     /// Room ids come from here: a cryptographic generator, so that nobody guesses them.
     pub(crate) rng: StdRng,
-    pub(crate) links: BTreeMap<LinkKey, Link>,
+    pub(crate) links: Links,
     pub(crate) sessions: Sessions,
     pub(crate) rooms: Rooms,
+    pub(crate) halves: Halves,
     pub(crate) pools: Pools,
     pub(crate) deadlines: Deadlines,
     pub(crate) outputs: VecDeque<Output>,
-    links_ever: u64,
     /// Raised for each new turn, so that equal queue times keep the order of arrival.
     pub(crate) arrivals: u64,
     pub(crate) matches: u64,
     pub(crate) forwarded: u64,
 }
 
-/// One link and the sessions on it.
-#[derive(Debug)]
-pub(crate) struct Link {
-    pub(crate) hello: GatewayHello,
-    sessions: HashMap<SessionNumber, SessionKey>,
-}
-
 /// Which rule of `signaling.proto` a gateway broke.
 pub(crate) struct Breach(pub(crate) &'static str);
 
 impl Matchmaker {
-    /// A machine without links. The seed must come from a good source and never be used twice: it decides all room ids.
+    /// A machine without links. It starts at [`Time::ZERO`]: [`Config::recovery`] counts from there. The seed must come from a
+    /// good source and never be used twice: it decides all room ids.
     pub fn new(config: Config, seed: [u8; 32]) -> Self {
         Matchmaker {
             config,
             rng: StdRng::from_seed(seed),
-            links: BTreeMap::new(),
+            links: Links::default(),
             sessions: Sessions::default(),
             rooms: Rooms::default(),
+            halves: Halves::default(),
             pools: Pools::default(),
             deadlines: Deadlines::default(),
             outputs: VecDeque::new(),
-            links_ever: 0,
             arrivals: 0,
             matches: 0,
             forwarded: 0,
         }
     }
 
-    /// A gateway's worker has a link. An earlier one of the same worker of the same process is taken down: the gateway has lost it.
+    /// A gateway's worker has a link. An earlier one of the same worker of the same process is taken down, as the gateway has
+    /// lost it, and its sessions may be attached on this one. Sessions of the same worker of an earlier process are gone.
     pub fn link_up(&mut self, hello: GatewayHello, now: Time) -> LinkKey {
-        let earlier = self.links.iter().find(|(_, link)| link.hello == hello).map(|(key, _)| *key);
-        if let Some(earlier) = earlier {
+        self.end_earlier_boots(&hello, now);
+        if let Some(earlier) = self.links.up_by(&hello) {
             self.outputs.push_back(Output::LinkReplaced { link: earlier });
-            self.link_down(earlier, now);
+            self.unlink(earlier, now);
         }
-        let key = LinkKey(self.links_ever);
-        self.links_ever += 1;
-        self.links.insert(key, Link { hello, sessions: HashMap::new() });
-        key
+        self.links.insert(hello)
     }
 
     /// A frame has come over a link.
     pub fn handle_frame(&mut self, link: LinkKey, frame: UpFrame, now: Time) {
-        let Some(sessions) = self.links.get(&link).map(|link| &link.sessions) else { return };
-        let done = match (sessions.get(&frame.session), frame.kind) {
+        if !self.links.is_up(link) {
+            return;
+        }
+        let done = match (self.links.session(link, frame.session), frame.kind) {
             (None, Up::Attach(attach)) => self.attach(link, frame.session, attach, now),
-            (Some(&session), kind) => self.handle(session, kind, now),
+            (Some(session), kind) => self.handle(session, kind, now),
             (None, _) => Err(Breach("a frame named a session that is not attached")),
         };
         if let Err(Breach(reason)) = done {
             self.outputs.push_back(Output::LinkRefused { link, reason });
-            self.link_down(link, now);
+            self.end_link(link, now);
         }
     }
 
-    /// A link has ended, and with it all its sessions. Their partners go back to the places they had, however long the rooms were.
+    /// A link has ended. Its sessions keep what they have for [`Config::link_grace`].
     pub fn link_down(&mut self, link: LinkKey, now: Time) {
-        let Some(Link { sessions, .. }) = self.links.remove(&link) else { return };
-        let mut sessions: Vec<_> = sessions.into_iter().collect();
-        sessions.sort_unstable();
-        // First all of them go, so that none meets a survivor; then the survivors are put back.
-        let mut survivors = Vec::new();
-        for (_, session) in &sessions {
-            survivors.extend(self.rest(*session, now).map(|parting| parting.survivor));
+        if self.links.is_up(link) {
+            self.unlink(link, now);
         }
-        survivors.retain(|survivor| self.sessions[*survivor].link != link);
-        for (_, session) in sessions {
-            self.remove_session(session);
-        }
-        self.requeue_after_loss(survivors, now);
     }
 
     /// The moment told by [`Matchmaker::poll_timeout`] has come. Harmless at other times.
     pub fn handle_timeout(&mut self, now: Time) {
-        let mut due = Vec::new();
-        while let Some(client) = self.deadlines.take_due(now) {
-            due.extend(self.sessions.by_client(client));
+        let (mut ends, mut halves, mut retries) = (Vec::new(), Vec::new(), Vec::new());
+        while let Some(timer) = self.deadlines.take_due(now) {
+            match timer {
+                Timer::Grace(link) => ends.push(link),
+                Timer::HalfRoom(room) => halves.push(room),
+                Timer::Retry { presser, .. } => retries.push(presser),
+            }
         }
-        self.retry(due, now);
+        // Those who are gone go first, so that nobody meets them; a half room may be among what they leave.
+        for link in ends {
+            self.end_link(link, now);
+        }
+        self.give_up_halves(halves, now);
+        let retries = retries.into_iter().filter_map(|presser| self.sessions.by_client(presser)).collect();
+        self.retry(retries, now);
     }
 
     /// The next thing to do, or `None` when there is nothing left.
@@ -141,48 +136,25 @@ impl Matchmaker {
         self.deadlines.next()
     }
 
-    /// Sends a frame to a session.
+    /// Sends a frame to a session; to an unlinked one, nothing.
     pub(crate) fn tell(&mut self, session: SessionKey, kind: Down) {
         let Session { link, number, .. } = self.sessions[session];
-        self.outputs.push_back(Output::Frame { link, frame: DownFrame { session: number, kind } });
+        if self.links.is_up(link) {
+            self.outputs.push_back(Output::Frame { link, frame: DownFrame { session: number, kind } });
+        }
     }
 
-    /// Adds a session that does nothing yet.
-    pub(crate) fn add_session(
-        &mut self,
-        link: LinkKey,
-        number: SessionNumber,
-        attach: Attach,
-        now: Time,
-    ) -> Result<SessionKey, Breach> {
-        if self.sessions.by_client(attach.client).is_some() {
-            return Err(Breach("two sessions have the same client id"));
-        }
-        let session = self.sessions.insert(Session {
-            link,
-            number,
-            client: attach.client,
-            identity: attach.identity,
-            attached: now,
-            ticket: TicketNumber::default(),
-            wish: None,
-            state: State::Idle,
-            last_partner: None,
-            apart: Vec::new(),
-        });
-        let link = self.links.get_mut(&link).expect("frames are taken only from links that are up");
-        link.sessions.insert(number, session);
-        Ok(session)
+    /// Whether the session's link is up.
+    pub(crate) fn is_linked(&self, session: SessionKey) -> bool {
+        self.links.is_up(self.sessions[session].link)
     }
 
     /// Forgets a session that does nothing any more.
     pub(crate) fn remove_session(&mut self, session: SessionKey) {
         let session = self.sessions.remove(session);
-        if let Some(link) = self.links.get_mut(&session.link) {
-            link.sessions.remove(&session.number);
-        }
+        self.links.remove_session(session.link, session.number);
         for (left, until) in session.apart {
-            self.deadlines.cancel(until, session.client, left);
+            self.deadlines.cancel(until, Timer::Retry { presser: session.client, left });
         }
     }
 }

@@ -6,12 +6,13 @@
 use std::time::Duration;
 
 use duet_proto::frame::{Down, Matched, PartnerLeftReason};
-use duet_proto::ids::RoomId;
+use duet_proto::ids::{ClientId, RoomId};
 use duet_proto::time::Time;
 use rand::Rng;
 
 use crate::Matchmaker;
-use crate::rooms::{Member, Room};
+use crate::deadlines::Timer;
+use crate::rooms::{Member, Room, RoomKey};
 use crate::sessions::{LastPartner, SessionKey, State};
 use crate::suitability::suit;
 
@@ -48,6 +49,10 @@ impl Matchmaker {
                 self.remember(survivor, session, room.id, now);
                 Some(Parting { survivor, lasted: now.since(room.created) })
             }
+            State::InHalfRoom(room) => {
+                self.remove_half(room, now);
+                None
+            }
         }
     }
 
@@ -80,6 +85,9 @@ impl Matchmaker {
         now: Time,
     ) -> Option<SessionKey> {
         let requeued = self.config.requeue_on_partner_leave;
+        if let Some(last) = &mut self.sessions[survivor].last_partner {
+            last.reason = Some(reason);
+        }
         self.tell(survivor, Down::PartnerLeft { ticket: self.sessions[survivor].ticket, reason, requeued });
         if !requeued {
             return None;
@@ -94,7 +102,7 @@ impl Matchmaker {
         Some(survivor)
     }
 
-    /// Finds each a partner, or a place in the queue. Those with the older turns choose first.
+    /// Finds each a partner, or a place in the queue. Those with the older turns choose first; who is unlinked does not choose.
     pub(crate) fn place_all(&mut self, mut seekers: Vec<SessionKey>, now: Time) {
         seekers.sort_unstable_by_key(|seeker| self.sessions[*seeker].wish().turn);
         for seeker in seekers {
@@ -107,7 +115,7 @@ impl Matchmaker {
 
     /// Looks again for those who were kept apart from somebody. Who finds nobody keeps its place and hears nothing.
     pub(crate) fn retry(&mut self, mut due: Vec<SessionKey>, now: Time) {
-        due.retain(|session| matches!(self.sessions[*session].state, State::Waiting(_)));
+        due.retain(|session| self.is_linked(*session) && matches!(self.sessions[*session].state, State::Waiting(_)));
         due.sort_unstable_by_key(|session| self.sessions[*session].wish().turn);
         due.dedup();
         for seeker in due {
@@ -120,25 +128,27 @@ impl Matchmaker {
     }
 
     /// For some seconds the two are not matched again, whoever else waits or doesn't.
-    pub(crate) fn keep_apart(&mut self, presser: SessionKey, left: SessionKey, now: Time) {
+    pub(crate) fn keep_apart(&mut self, presser: SessionKey, left: ClientId, now: Time) {
         let until = now + self.config.rematch_after;
-        let left = self.sessions[left].client;
         let presser = &mut self.sessions[presser];
         let known = presser.apart.iter().position(|(client, _)| *client == left);
         let full = presser.apart.len() == APART_AT_MOST;
         if let Some(index) = known.or(full.then_some(0)) {
             let (client, until) = presser.apart.remove(index);
-            self.deadlines.cancel(until, presser.client, client);
+            self.deadlines.cancel(until, Timer::Retry { presser: presser.client, left: client });
         }
         presser.apart.push((left, until));
-        self.deadlines.add(until, presser.client, left);
+        self.deadlines.add(until, Timer::Retry { presser: presser.client, left });
     }
 
-    /// The oldest waiter that suits.
+    /// The oldest waiter that suits. Who is unlinked is passed over, and finds nobody.
     fn seek(&self, seeker: SessionKey, now: Time) -> Option<SessionKey> {
+        if !self.is_linked(seeker) {
+            return None;
+        }
         let seeker = &self.sessions[seeker];
         let mut waiters = self.pools.oldest_first(&seeker.wish().wishes.pool).map(|waiter| waiter.session);
-        waiters.find(|waiter| suit(seeker, &self.sessions[*waiter], now))
+        waiters.find(|waiter| self.is_linked(*waiter) && suit(seeker, &self.sessions[*waiter], now))
     }
 
     fn queue(&mut self, session: SessionKey, now: Time) {
@@ -160,13 +170,23 @@ impl Matchmaker {
         let members = [Member::new(seeker), Member::new(waiter)];
         let room = self.rooms.insert(Room { id, pool, created: now, members });
         self.matches += 1;
-        for (session, partner, initiator) in [(waiter, seeker, false), (seeker, waiter, true)] {
+        for session in [waiter, seeker] {
             self.sessions[session].state = State::InRoom(room);
-            let partner = self.sessions[partner].client;
-            let ticket = self.sessions[session].ticket;
-            let waited = now.since(self.sessions[session].wish().turn.queued);
-            self.tell(session, Down::Matched(Matched { ticket, room: id, partner, initiator, waited }));
+            self.tell_match(session, room, now);
         }
+    }
+
+    /// Tells a session of the room it is in.
+    pub(crate) fn tell_match(&mut self, session: SessionKey, room: RoomKey, now: Time) {
+        let room = &self.rooms[room];
+        let matched = Matched {
+            ticket: self.sessions[session].ticket,
+            room: room.id,
+            partner: self.sessions[room.partner_of(session)].client,
+            initiator: room.members[0].session == session,
+            waited: now.since(self.sessions[session].wish().turn.queued),
+        };
+        self.tell(session, Down::Matched(matched));
     }
 
     fn new_room_id(&mut self) -> RoomId {
@@ -174,7 +194,7 @@ impl Matchmaker {
             let mut bytes = [0; 16];
             self.rng.fill_bytes(&mut bytes);
             let id = RoomId::from_random(bytes);
-            if self.rooms.by_id(id).is_none() {
+            if self.rooms.by_id(id).is_none() && !self.halves.contains_key(&id) {
                 return id;
             }
         }
@@ -182,7 +202,7 @@ impl Matchmaker {
 
     fn remember(&mut self, session: SessionKey, partner: SessionKey, room: RoomId, now: Time) {
         let client = self.sessions[partner].client;
-        self.sessions[session].last_partner = Some(LastPartner { client, room, parted: now });
+        self.sessions[session].last_partner = Some(LastPartner { client, room, parted: now, reason: None });
     }
 }
 

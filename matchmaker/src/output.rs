@@ -15,15 +15,16 @@ pub enum Output {
         /// What.
         frame: DownFrame,
     },
-    /// End a link: its gateway broke a rule of `signaling.proto`. The machine has already taken it down and ignores what still
-    /// comes from it; nothing follows for this link.
+    /// End a link: its gateway broke a rule of `signaling.proto`. The machine has already taken it down, its sessions are gone
+    /// without a grace, and what still comes from it is ignored; nothing follows for this link.
     LinkRefused {
         /// Which.
         link: LinkKey,
         /// The rule, for the gateway's engineers. Carries nothing that a client sent.
         reason: &'static str,
     },
-    /// End a link: the same worker of the same process has a newer one. Taken down like a refused one.
+    /// End a link: the same worker has a newer one. Taken down like a refused one, but for the grace that its sessions have if it
+    /// is the same process.
     LinkReplaced {
         /// Which.
         link: LinkKey,

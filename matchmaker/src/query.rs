@@ -14,7 +14,7 @@ use crate::sessions::{Session, State};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
-    /// Sessions attached.
+    /// Sessions attached, unlinked ones included.
     pub sessions: usize,
     /// Sessions in a queue.
     pub waiting: usize,
@@ -26,7 +26,7 @@ pub struct Stats {
     pub oldest_wait: Option<Duration>,
     /// Rooms made ever.
     pub matches: u64,
-    /// Messages forwarded ever.
+    /// Messages forwarded ever, repeated ones each time.
     pub forwarded: u64,
 }
 
@@ -70,7 +70,7 @@ pub enum SessionState {
         /// Its queue time; may lie before the process began.
         since: Time,
     },
-    /// Is in a room.
+    /// Is in a room, or in one of a former matchmaker that its partner has not announced yet.
     Matched {
         /// Which.
         room: RoomId,
@@ -99,7 +99,7 @@ pub struct MemberView {
     pub client: ClientId,
     /// Whether it makes the offer.
     pub initiator: bool,
-    /// Messages forwarded from it.
+    /// Messages forwarded from it; while links are lost, no more than the other's gateway is known to have.
     pub sent: u64,
     /// The highest of those that the other's gateway has acknowledged.
     pub acknowledged: u64,
@@ -112,7 +112,7 @@ impl Matchmaker {
             sessions: self.sessions.len(),
             waiting: self.pools.waiting(),
             rooms: self.rooms.len(),
-            links: self.links.len(),
+            links: self.links.up(),
             oldest_wait: self.pools(now).map(|pool| pool.oldest_wait).max(),
             matches: self.matches,
             forwarded: self.forwarded,
@@ -138,7 +138,7 @@ impl Matchmaker {
         self.sessions.after(client).map(|session| self.session_view(session))
     }
 
-    /// One room.
+    /// One room. One that only one side has announced is none yet.
     pub fn room(&self, id: RoomId) -> Option<RoomView<'_>> {
         self.rooms.by_id(id).map(|room| self.room_view(room))
     }
@@ -155,10 +155,11 @@ impl Matchmaker {
                 State::Idle => SessionState::Idle,
                 State::Waiting(_) => SessionState::Waiting { since: session.wish().turn.queued },
                 State::InRoom(room) => SessionState::Matched { room: self.rooms[room].id },
+                State::InHalfRoom(room) => SessionState::Matched { room },
             },
             pool: session.wish.as_ref().map(|wish| &wish.wishes.pool),
             identity: session.identity.as_ref(),
-            gateway: &self.links[&session.link].hello.gateway,
+            gateway: &self.links.hello(session.link).gateway,
             attached: session.attached,
         }
     }

@@ -28,15 +28,17 @@ pub(crate) struct Room {
 #[derive(Debug)]
 pub(crate) struct Member {
     pub(crate) session: SessionKey,
-    /// The number of the last message forwarded from it.
+    /// How far its messages have come: see `forwarding.rs`.
     pub(crate) sent: u64,
     /// The highest of those that the other has acknowledged.
     pub(crate) acknowledged: u64,
+    /// Whether it was told to repeat, and the repeat has not come yet.
+    pub(crate) repeats: bool,
 }
 
 impl Member {
     pub(crate) fn new(session: SessionKey) -> Self {
-        Member { session, sent: 0, acknowledged: 0 }
+        Member { session, sent: 0, acknowledged: 0, repeats: false }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::{Bound, Index, IndexMut};
 
-use duet_proto::frame::{Identity, Wishes};
+use duet_proto::frame::{Identity, PartnerLeftReason, Wishes};
 use duet_proto::ids::{ClientId, RoomId, SessionNumber, TicketNumber};
 use duet_proto::time::Time;
 use slab::Slab;
@@ -19,6 +19,7 @@ pub(crate) struct SessionKey(pub(crate) usize);
 /// One session.
 #[derive(Debug)]
 pub(crate) struct Session {
+    /// The last; it may have ended.
     pub(crate) link: LinkKey,
     pub(crate) number: SessionNumber,
     pub(crate) client: ClientId,
@@ -47,14 +48,18 @@ pub(crate) enum State {
     Idle,
     Waiting(Place),
     InRoom(RoomKey),
+    /// The other side has not announced the room yet.
+    InHalfRoom(RoomId),
 }
 
-/// Whom a report may still name.
+/// Whom a report may still name, and what an announcement of that room is answered with.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LastPartner {
     pub(crate) client: ClientId,
     pub(crate) room: RoomId,
     pub(crate) parted: Time,
+    /// Why the other left; `None` if this one did.
+    pub(crate) reason: Option<PartnerLeftReason>,
 }
 
 impl Session {

@@ -59,7 +59,7 @@ impl Desk {
         self.machine.link_down(link, now);
     }
 
-    /// All links end. Nobody is told of partners lost: everybody's link is gone.
+    /// All links end. Nobody is told of partners lost: everybody's link is gone, and their gateways announce them elsewhere.
     pub(crate) fn go_away(&mut self, now: Time) {
         self.going_away = true;
         let links: Vec<_> = self.links.keys().copied().collect();
@@ -142,7 +142,9 @@ fn log_decision(gateway: &str, frame: &DownFrame) {
         Down::PartnerLeft { reason, requeued, .. } => {
             tracing::debug!(gateway, session, ?reason, requeued, "partner left");
         }
+        Down::Resume { received, .. } => tracing::debug!(gateway, session, received, "resumes"),
         Down::Forward(_) => tracing::trace!(gateway, session, "forward"),
+        Down::Ack { seq, .. } => tracing::trace!(gateway, session, seq, "ack"),
     }
 }
 

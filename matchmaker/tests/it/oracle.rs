@@ -31,12 +31,20 @@ pub(crate) struct Person {
     last: Option<(char, usize, Time)>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Place {
     Idle,
     Waiting,
     /// The room's number.
     Room(usize),
+    /// A room of another matchmaker, until it is given up.
+    Half { until: Time, room: usize, partner: char },
+}
+
+impl Place {
+    fn given_up_at(self) -> Option<Time> {
+        if let Place::Half { until, .. } = self { Some(until) } else { None }
+    }
 }
 
 /// Rooms stay listed after their end; the first is number 1.
@@ -45,6 +53,7 @@ pub(crate) struct Room {
     members: [char; 2],
     created: Time,
     pub(crate) sent: [u64; 2],
+    acknowledged: [u64; 2],
 }
 
 struct Apart {
@@ -62,14 +71,15 @@ impl Oracle {
 
     pub(crate) fn feed(&mut self, event: Event, now: Time) -> Vec<String> {
         match event {
-            Event::LinkUp(link) => {
+            // Here no link is lost: a link ends because its gateway has died or broken a rule.
+            Event::LinkUp(_) | Event::LinkDown(_) => unreachable!("links are lost in another random run"),
+            Event::Boot(link) => {
                 if self.links.contains(&link) {
                     self.lines.push("old replaced".into());
                     self.end_link(link, now);
                 }
                 self.links.push(link);
             }
-            Event::LinkDown(link) => self.end_link(link, now),
             Event::Attach(name, link, was) => self.attach(name, link, was, now),
             Event::Frame(name, act) => self.act(name, act, now),
             Event::Timeout => self.time_out(now),
@@ -78,7 +88,8 @@ impl Oracle {
     }
 
     pub(crate) fn next_deadline(&self) -> Option<Time> {
-        self.apart.iter().filter(|apart| !apart.tried_again).map(|apart| apart.until).min()
+        let retries = self.apart.iter().filter(|apart| !apart.tried_again).map(|apart| apart.until);
+        retries.chain(self.people.iter().filter_map(|person| person.place.given_up_at())).min()
     }
 
     pub(crate) fn person(&self, name: char) -> Option<&Person> {
@@ -109,15 +120,15 @@ impl Oracle {
             last: None,
         });
         match was {
-            Was::Idle => {}
+            Was::Idle { attempt } => self.at(name).ticket.attempt = attempt,
             Was::Waiting { attempt, pool, waited } => self.act(name, Act::Join { attempt, pool, waited }, now),
-            Was::InRoom { ticket, pool, waited } => {
+            // No two of a random run announce the same room.
+            Was::InRoom { ticket, room, partner, pool, waited, .. } => {
                 let arrival = self.arrive();
+                let until = (Time::ZERO + self.config.recovery).max(now + self.config.link_grace);
                 let person = self.at(name);
                 (person.ticket, person.pool, person.queued, person.arrival) = (ticket, pool, now - waited, arrival);
-                if self.tell_left(name, "disconnected") {
-                    self.place(name, now);
-                }
+                person.place = Place::Half { until, room, partner };
             }
         }
     }
@@ -127,8 +138,11 @@ impl Oracle {
         let attempt = match act {
             Act::Join { attempt, .. } | Act::Next { attempt, .. } | Act::Leave { attempt } => Some(attempt),
             Act::Report { attempt, room } if before.place == Place::Room(room) => Some(attempt),
+            Act::Report { attempt, room } if matches!(before.place, Place::Half { room: of, .. } if of == room) => {
+                Some(attempt)
+            }
             Act::Report { attempt, .. } => Some(attempt).filter(|attempt| *attempt != before.ticket.attempt),
-            Act::Forward { .. } | Act::Ack { .. } | Act::Detach => None,
+            Act::Forward { .. } | Act::Ack { .. } | Act::Decline { .. } | Act::Detach => None,
         };
         if let Some(attempt) = attempt {
             if attempt <= before.ticket.attempt {
@@ -167,7 +181,15 @@ impl Oracle {
                 }
             }
             Act::Forward { ticket, seq } => self.forward(&before, ticket, seq, now),
-            Act::Ack { .. } => {}
+            Act::Ack { ticket, seq } => self.acknowledge(&before, ticket, seq),
+            Act::Decline { ticket } if ticket == before.ticket => {
+                if let Some((partner, _)) = (before.place != Place::Waiting).then(|| self.walk_out(name, now)).flatten()
+                    && self.tell_left(partner, "left")
+                {
+                    self.place(partner, now);
+                }
+            }
+            Act::Decline { .. } => {}
             Act::Detach => {
                 self.leave(name, "disconnected", now);
                 self.forget(name);
@@ -176,12 +198,12 @@ impl Oracle {
     }
 
     fn next(&mut self, name: char, pool: &'static str, before: Place, now: Time) {
-        let partner = self.walk_out(name, now);
+        if let Place::Half { partner, .. } = before {
+            self.keep_apart(name, partner, now);
+        }
         let mut placing = Vec::new();
-        if let Some((partner, lasted)) = partner {
-            self.apart.retain(|apart| (apart.presser, apart.left) != (name, partner));
-            let until = now + self.config.rematch_after;
-            self.apart.push(Apart { presser: name, left: partner, until, tried_again: false });
+        if let Some((partner, lasted)) = self.walk_out(name, now) {
+            self.keep_apart(name, partner, now);
             if self.tell_left(partner, "next") {
                 self.requeue_last_if_long(partner, lasted, now);
                 placing.push(partner);
@@ -194,6 +216,11 @@ impl Oracle {
         self.at(name).pool = pool;
         placing.push(name);
         self.place_in_turn(placing, now);
+    }
+
+    fn keep_apart(&mut self, presser: char, left: char, now: Time) {
+        self.apart.retain(|apart| (apart.presser, apart.left) != (presser, left));
+        self.apart.push(Apart { presser, left, until: now + self.config.rematch_after, tried_again: false });
     }
 
     fn leave(&mut self, name: char, reason: &str, now: Time) {
@@ -223,6 +250,19 @@ impl Oracle {
         }
     }
 
+    fn acknowledge(&mut self, reader: &Person, ticket: TicketNumber, seq: u64) {
+        let Place::Room(room) = reader.place else { return };
+        let side = 1 - self.side(reader.name, room);
+        let room = &mut self.rooms[room - 1];
+        let seq = seq.min(room.sent[side]);
+        if ticket == reader.ticket && seq > room.acknowledged[side] {
+            room.acknowledged[side] = seq;
+            let sender = room.members[side];
+            let number = self.number(sender);
+            self.lines.push(format!("{sender} acknowledged {number} #{seq}"));
+        }
+    }
+
     fn end_link(&mut self, link: u32, now: Time) {
         self.links.retain(|up| *up != link);
         let gone: Vec<char> =
@@ -245,6 +285,17 @@ impl Oracle {
     }
 
     fn time_out(&mut self, now: Time) {
+        let given_up = |person: &&Person| person.place.given_up_at().is_some_and(|until| until <= now);
+        let mut left: Vec<_> = self.people.iter().filter(given_up).map(|person| (person.place, person.name)).collect();
+        left.sort_unstable();
+        let mut placing = Vec::new();
+        for (_, name) in left {
+            self.walk_out(name, now);
+            if self.tell_left(name, "disconnected") {
+                placing.push(name);
+            }
+        }
+        self.place_in_turn(placing, now);
         let mut due = Vec::new();
         for apart in self.apart.iter_mut().filter(|apart| !apart.tried_again && apart.until <= now) {
             apart.tried_again = true;
@@ -264,6 +315,9 @@ impl Oracle {
     /// Out of the queue or the room. Tells the partner, and how long the room lasted.
     fn walk_out(&mut self, name: char, now: Time) -> Option<(char, Duration)> {
         let place = std::mem::replace(&mut self.at(name).place, Place::Idle);
+        if let Place::Half { room, partner, .. } = place {
+            self.at(name).last = Some((partner, room, now));
+        }
         let Place::Room(number) = place else { return None };
         let Room { members, created, .. } = self.rooms[number - 1];
         let partner = if members[0] == name { members[1] } else { members[0] };
@@ -310,7 +364,7 @@ impl Oracle {
     }
 
     fn meet(&mut self, name: char, partner: char, now: Time) {
-        self.rooms.push(Room { members: [name, partner], created: now, sent: [0, 0] });
+        self.rooms.push(Room { members: [name, partner], created: now, sent: [0, 0], acknowledged: [0, 0] });
         let room = self.rooms.len();
         for (one, other, role) in [(partner, name, "answers"), (name, partner, "offers")] {
             self.at(one).place = Place::Room(room);

@@ -1,4 +1,4 @@
-//! Random runs: whatever happens, the machine says exactly what the oracle says, and a judge that knows only the outputs finds
+//! Random runs without lost links (those are in `losses.rs`): whatever happens, the machine says exactly what the oracle says, and a judge that knows only the outputs finds
 //! nobody in two rooms, nobody with oneself, every message once and in order, and none after the end.
 //!
 //! A failing run is shrunk and its seed kept by proptest.
@@ -14,6 +14,8 @@ use crate::oracle::{Oracle, Place};
 use crate::world::{Act, Event, Was, World, client_id};
 
 mod judge;
+mod losses;
+mod model;
 
 use judge::Judge;
 
@@ -21,15 +23,15 @@ use judge::Judge;
 #[derive(Clone, Debug)]
 enum Step {
     Wait(u64),
-    LinkUp(u32),
-    LinkDown(u32),
+    Boot(u32),
     Attach(char, u32, u8, u64),
     Join(char, bool, u64),
     Next(char, bool),
     Leave(char),
     Report(char, usize, bool),
     Forward(char, Number),
-    Ack(char),
+    Ack(char, u64),
+    Decline(char, bool),
     Detach(char),
     OldAttempt(char),
 }
@@ -49,15 +51,15 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     ];
     let step = prop_oneof![
         20 => prop_oneof![3 => 0..1_500u64, 1 => 1_500..15_000u64].prop_map(Step::Wait),
-        2 => (1..4u32).prop_map(Step::LinkUp),
-        1 => (1..4u32).prop_map(Step::LinkDown),
+        3 => (1..4u32).prop_map(Step::Boot),
         20 => (client(), 1..4u32, 0..6u8, 0..20_000u64).prop_map(|(c, link, was, ago)| Step::Attach(c, link, was, ago)),
         30 => (client(), prop::bool::weighted(0.2), 0..4u64).prop_map(|(c, chess, waited)| Step::Join(c, chess, waited * 500)),
         30 => (client(), prop::bool::weighted(0.1)).prop_map(|(c, chess)| Step::Next(c, chess)),
         6 => client().prop_map(Step::Leave),
         4 => (client(), 0..3usize, any::<bool>()).prop_map(|(c, back, raised)| Step::Report(c, back, raised)),
         20 => (client(), number).prop_map(|(c, number)| Step::Forward(c, number)),
-        3 => client().prop_map(Step::Ack),
+        6 => (client(), 0..4u64).prop_map(|(c, seq)| Step::Ack(c, seq)),
+        3 => (client(), any::<bool>()).prop_map(|(c, old)| Step::Decline(c, old)),
         5 => client().prop_map(Step::Detach),
         1 => client().prop_map(Step::OldAttempt),
     ];
@@ -69,6 +71,8 @@ struct Run {
     oracle: Oracle,
     judge: Judge,
     now: Time,
+    /// Steps so far.
+    steps: usize,
 }
 
 proptest! {
@@ -78,9 +82,10 @@ proptest! {
     fn the_machine_does_what_the_oracle_says(steps in steps(), requeue in prop::bool::weighted(0.8)) {
         let config = Config { requeue_on_partner_leave: requeue, ..Config::default() };
         let (world, oracle) = (World::new(config), Oracle::new(config));
-        let mut run = Run { world, oracle, judge: Judge::default(), now: Time::ZERO };
-        (1..4).for_each(|link| run.both(Event::LinkUp(link)));
+        let mut run = Run { world, oracle, judge: Judge::default(), now: Time::ZERO, steps: 0 };
+        (1..4).for_each(|link| run.both(Event::Boot(link)));
         for step in steps {
+            run.steps += 1;
             match run.event(&step) {
                 Some(event) => run.both(event),
                 None => if let Step::Wait(millis) = step { run.wait(Duration::from_millis(millis)) },
@@ -110,7 +115,7 @@ impl Run {
                 SessionState::Idle => person.place == Place::Idle,
                 SessionState::Waiting { .. } => person.place == Place::Waiting,
                 SessionState::Matched { room } => {
-                    matches!(person.place, Place::Room(of) if self.world.room_id(of) == room)
+                    matches!(person.place, Place::Room(of) | Place::Half { room: of, .. } if self.world.room_id(of) == room)
                 }
             };
             assert!(agrees, "{person:?} is {state:?}");
@@ -135,10 +140,10 @@ impl Run {
         let is_up = |link: &u32| self.oracle.links.contains(link);
         match *step {
             Step::Wait(_) => None,
-            Step::LinkUp(link) => Some(Event::LinkUp(link)),
-            Step::LinkDown(link) => Some(Event::LinkDown(link)).filter(|_| is_up(&link)),
+            Step::Boot(link) => Some(Event::Boot(link)),
             Step::Attach(client, link, was, millis) if is_up(&link) && self.oracle.person(client).is_none() => {
-                Some(Event::Attach(client, link, was_doing(was, Duration::from_millis(millis))))
+                let room = FOREIGN_ROOMS + self.steps;
+                Some(Event::Attach(client, link, was_doing(was, room, Duration::from_millis(millis))))
             }
             Step::Attach(..) => None,
             Step::Join(client, chess, millis) => {
@@ -153,9 +158,14 @@ impl Run {
                 act(client, Act::Report { attempt, room: self.oracle.rooms.len().saturating_sub(back) })
             }
             Step::Forward(client, number) => self.forward(client, number),
-            Step::Ack(client) => {
+            Step::Ack(client, seq) => {
                 let ticket = self.oracle.person(client)?.ticket;
-                act(client, Act::Ack { ticket, seq: 1 })
+                act(client, Act::Ack { ticket, seq })
+            }
+            Step::Decline(client, old) => {
+                let ticket = self.oracle.person(client)?.ticket;
+                let ticket = TicketNumber { round: ticket.round + u32::from(old), ..ticket };
+                act(client, Act::Decline { ticket })
             }
             Step::Detach(client) => act(client, Act::Detach),
             Step::OldAttempt(client) => act(client, Act::Leave { attempt: next_attempt(client)? - 1 }),
@@ -166,7 +176,7 @@ impl Run {
         let person = self.oracle.person(client)?;
         let sent = match person.place {
             Place::Room(room) => self.oracle.rooms[room - 1].sent[self.oracle.side(client, room)],
-            Place::Idle | Place::Waiting => 0,
+            Place::Idle | Place::Waiting | Place::Half { .. } => 0,
         };
         let old = TicketNumber { round: person.ticket.round.wrapping_sub(1), ..person.ticket };
         let (ticket, seq) = match number {
@@ -179,10 +189,21 @@ impl Run {
     }
 }
 
-fn was_doing(was: u8, waited: Duration) -> Was {
+fn was_doing(was: u8, room: usize, waited: Duration) -> Was {
     match was {
         0 => Was::Waiting { attempt: 3, pool: "default", waited },
-        1 => Was::InRoom { ticket: TicketNumber { attempt: 2, round: 1 }, pool: "default", waited },
-        _ => Was::Idle,
+        1 => Was::InRoom {
+            ticket: TicketNumber { attempt: 2, round: 1 },
+            room,
+            partner: 'a',
+            initiator: true,
+            received: 0,
+            pool: "default",
+            waited,
+        },
+        _ => Was::Idle { attempt: 0 },
     }
 }
+
+/// Numbers from here on are of rooms that the machine has not made.
+const FOREIGN_ROOMS: usize = 1_000_000;

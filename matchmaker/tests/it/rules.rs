@@ -13,6 +13,8 @@ use crate::world::{Act, Event, Was, World, client_id};
 mod ending;
 mod forwarding;
 mod links;
+mod recovery;
+mod resuming;
 mod queueing;
 
 /// Runs a script under the default settings.
@@ -55,15 +57,16 @@ fn event_named(text: &str) -> Event {
         ["timeout"] => Event::Timeout,
         ["link", link, "up"] => Event::LinkUp(link.parse().unwrap()),
         ["link", link, "down"] => Event::LinkDown(link.parse().unwrap()),
-        [_, "attach", link] => Event::Attach(client, link.parse().unwrap(), Was::Idle),
+        ["link", link, "boot"] => Event::Boot(link.parse().unwrap()),
+        [_, "attach", link] => Event::Attach(client, link.parse().unwrap(), Was::Idle { attempt: 0 }),
+        [_, "attach", link, "idle", attempt] => {
+            Event::Attach(client, link.parse().unwrap(), Was::Idle { attempt: attempt.parse().unwrap() })
+        }
         [_, "attach", link, "waiting", attempt, pool, waited] => {
             let (attempt, pool, waited) = (attempt.parse().unwrap(), pool_named(pool), duration(waited));
             Event::Attach(client, link.parse().unwrap(), Was::Waiting { attempt, pool, waited })
         }
-        [_, "attach", link, "room", number, pool, waited] => {
-            let (ticket, pool, waited) = (ticket(number), pool_named(pool), duration(waited));
-            Event::Attach(client, link.parse().unwrap(), Was::InRoom { ticket, pool, waited })
-        }
+        [_, "attach", link, "room", ..] => Event::Attach(client, link.parse().unwrap(), announced_room(&words[4..])),
         [_, "join", ..] => Event::Frame(client, Act::Join { attempt: attempt(), pool: pool(3), waited: waited(4) }),
         [_, "next", ..] => Event::Frame(client, Act::Next { attempt: attempt(), pool: pool(3) }),
         [_, "leave", _] => Event::Frame(client, Act::Leave { attempt: attempt() }),
@@ -72,8 +75,23 @@ fn event_named(text: &str) -> Event {
         }
         [_, "forward", ..] => Event::Frame(client, Act::Forward { ticket: numbered().0, seq: numbered().1 }),
         [_, "ack", ..] => Event::Frame(client, Act::Ack { ticket: numbered().0, seq: numbered().1 }),
+        [_, "decline", number] => Event::Frame(client, Act::Decline { ticket: ticket(number) }),
         [_, "detach"] => Event::Frame(client, Act::Detach),
         _ => panic!("no such input: {text}"),
+    }
+}
+
+/// `<ticket> r<room> <partner> offers|answers <received> <pool> <waited>`
+fn announced_room(words: &[&str]) -> Was {
+    let [number, room, partner, role, received, pool, waited] = *words else { panic!("no such room: {words:?}") };
+    Was::InRoom {
+        ticket: ticket(number),
+        room: room[1..].parse().unwrap(),
+        partner: partner.chars().next().unwrap(),
+        initiator: role == "offers",
+        received: received.parse().unwrap(),
+        pool: pool_named(pool),
+        waited: duration(waited),
     }
 }
 

@@ -70,7 +70,7 @@ fn client(number: u64) -> ClientId {
 }
 
 fn attach(client: ClientId) -> Up {
-    Up::Attach(Attach { client, identity: None, doing: Doing::Idle })
+    Up::Attach(Attach { client, identity: None, attempt: 0, doing: Doing::Idle })
 }
 
 fn join(attempt: u32) -> Up {

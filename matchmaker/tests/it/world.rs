@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use duet_matchmaker::{Config, LinkKey, Matchmaker, Output};
-use duet_proto::frame::{Attach, Doing, Down, Forward, Join, PartnerLeftReason, PoolName, Up, UpFrame, Wishes};
+use duet_proto::frame::{Attach, Doing, Down, Forward, InRoom, Join, PartnerLeftReason, PoolName, Up, UpFrame, Wishes};
 use duet_proto::ids::{BootId, ClientId, RoomId, SessionNumber, TicketNumber};
 use duet_proto::link::GatewayHello;
 use duet_proto::time::Time;
@@ -17,6 +17,8 @@ pub(crate) struct World {
     links: BTreeMap<u32, LinkKey>,
     pub(crate) sessions: BTreeMap<char, (u32, SessionNumber)>,
     numbers: u64,
+    /// Raised when a gateway starts anew.
+    boots: BTreeMap<u32, u8>,
     rooms: Vec<RoomId>,
 }
 
@@ -24,6 +26,8 @@ pub(crate) struct World {
 #[derive(Clone, Debug)]
 pub(crate) enum Event {
     LinkUp(u32),
+    /// Its gateway starts anew, and links.
+    Boot(u32),
     LinkDown(u32),
     Attach(char, u32, Was),
     Frame(char, Act),
@@ -33,9 +37,24 @@ pub(crate) enum Event {
 /// What an attached session was doing.
 #[derive(Clone, Debug)]
 pub(crate) enum Was {
-    Idle,
-    Waiting { attempt: u32, pool: &'static str, waited: Duration },
-    InRoom { ticket: TicketNumber, pool: &'static str, waited: Duration },
+    Idle {
+        attempt: u32,
+    },
+    Waiting {
+        attempt: u32,
+        pool: &'static str,
+        waited: Duration,
+    },
+    InRoom {
+        ticket: TicketNumber,
+        /// A known room's number, or any other for a room of another matchmaker.
+        room: usize,
+        partner: char,
+        initiator: bool,
+        received: u64,
+        pool: &'static str,
+        waited: Duration,
+    },
 }
 
 #[derive(Clone, Debug)]
@@ -65,28 +84,32 @@ pub(crate) enum Act {
         ticket: TicketNumber,
         seq: u64,
     },
+    Decline {
+        ticket: TicketNumber,
+    },
     Detach,
 }
 
 impl World {
     pub(crate) fn new(config: Config) -> Self {
         let machine = Matchmaker::new(config, [7; 32]);
-        World { machine, links: BTreeMap::new(), sessions: BTreeMap::new(), numbers: 0, rooms: Vec::new() }
+        World { machine, links: BTreeMap::new(), sessions: BTreeMap::new(), numbers: 0, boots: BTreeMap::new(), rooms: Vec::new() }
     }
 
     /// Lets it happen, and tells all that came of it.
     pub(crate) fn feed(&mut self, event: Event, now: Time) -> Vec<String> {
         match event {
-            Event::LinkUp(link) => {
-                let hello = GatewayHello { gateway: format!("g{link}"), boot: BootId::from_random([1; 16]), worker: 0 };
-                let key = self.machine.link_up(hello, now);
-                self.links.insert(link, key);
+            Event::LinkUp(link) => self.link_up(link, now),
+            Event::Boot(link) => {
+                *self.boots.entry(link).or_default() += 1;
+                self.link_up(link, now);
             }
             Event::LinkDown(link) => self.machine.link_down(self.links[&link], now),
             Event::Attach(client, link, was) => {
                 self.numbers += 1;
                 self.sessions.insert(client, (link, SessionNumber(self.numbers)));
-                let attach = Attach { client: client_id(client), identity: None, doing: doing(was) };
+                let (attempt, doing) = self.doing(was);
+                let attach = Attach { client: client_id(client), identity: None, attempt, doing };
                 self.frame(client, Up::Attach(attach), now);
             }
             Event::Frame(client, act) => {
@@ -96,6 +119,12 @@ impl World {
             Event::Timeout => self.machine.handle_timeout(now),
         }
         self.drain()
+    }
+
+    fn link_up(&mut self, link: u32, now: Time) {
+        let boot = BootId::from_random([self.boots.get(&link).copied().unwrap_or_default(); 16]);
+        let key = self.machine.link_up(GatewayHello { gateway: format!("g{link}"), boot, worker: 0 }, now);
+        self.links.insert(link, key);
     }
 
     fn frame(&mut self, client: char, kind: Up, now: Time) {
@@ -110,7 +139,7 @@ impl World {
             Act::Leave { attempt } => Up::Leave { attempt },
             Act::Report { attempt, room } => Up::Report {
                 attempt,
-                room: room.checked_sub(1).map_or(RoomId::from_random([0; 16]), |index| self.rooms[index]),
+                room: self.room_id(room),
                 reason: "spam".into(),
                 details: String::new(),
             },
@@ -118,6 +147,7 @@ impl World {
                 Up::Forward(Forward { ticket, seq, text: Bytes::from(format!("{client}{seq}")) })
             }
             Act::Ack { ticket, seq } => Up::Ack { ticket, seq },
+            Act::Decline { ticket } => Up::Decline { ticket },
             Act::Detach => Up::Detach,
         }
     }
@@ -162,6 +192,8 @@ impl World {
                 let then = if requeued { "requeued" } else { "idle" };
                 format!("{to} left {} {} {then}", number(ticket), reason_word(reason))
             }
+            Down::Resume { ticket, received } => format!("{to} resumes {} after #{received}", number(ticket)),
+            Down::Ack { ticket, seq } => format!("{to} acknowledged {} #{seq}", number(ticket)),
         }
     }
 
@@ -182,8 +214,24 @@ impl World {
         }) + 1
     }
 
+    /// A number that no room has yet stands for one of another matchmaker.
     pub(crate) fn room_id(&self, number: usize) -> RoomId {
-        self.rooms[number - 1]
+        let known = number.checked_sub(1).and_then(|index| self.rooms.get(index));
+        known.copied().unwrap_or_else(|| RoomId::from_random((number as u128).to_be_bytes()))
+    }
+
+    fn doing(&self, was: Was) -> (u32, Doing) {
+        match was {
+            Was::Idle { attempt } => (attempt, Doing::Idle),
+            Was::Waiting { attempt, pool, waited } => {
+                (attempt, Doing::Waiting(Join { attempt, wishes: wishes(pool), waited }))
+            }
+            Was::InRoom { ticket, room, partner, initiator, received, pool, waited } => {
+                let (room, partner) = (self.room_id(room), client_id(partner));
+                let join = Join { attempt: ticket.attempt, wishes: wishes(pool), waited };
+                (ticket.attempt, Doing::InRoom(InRoom { ticket, room, partner, initiator, received, join }))
+            }
+        }
     }
 }
 
@@ -197,18 +245,6 @@ fn letter(client: ClientId) -> char {
 
 pub(crate) fn wishes(pool: &str) -> Wishes {
     Wishes { pool: PoolName::new(pool).unwrap() }
-}
-
-fn doing(was: Was) -> Doing {
-    match was {
-        Was::Idle => Doing::Idle,
-        Was::Waiting { attempt, pool, waited } => Doing::Waiting(Join { attempt, wishes: wishes(pool), waited }),
-        Was::InRoom { ticket, pool, waited } => Doing::InRoom {
-            ticket,
-            room: RoomId::from_random([0; 16]),
-            join: Join { attempt: ticket.attempt, wishes: wishes(pool), waited },
-        },
-    }
 }
 
 fn number(ticket: TicketNumber) -> String {

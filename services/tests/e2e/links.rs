@@ -32,33 +32,41 @@ async fn waiters_keep_their_place_over_a_killed_matchmaker() {
 }
 
 #[tokio::test]
-async fn a_room_over_a_killed_matchmaker_ends_clearly_and_its_two_are_requeued() {
+async fn what_is_said_while_the_matchmaker_is_away_arrives_when_it_is_back() {
     let mut duet = Deployment::start(Shape::TwoProcesses);
     let (mut waiter, mut comer, _) = pair(&duet.gateway).await;
+    comer.say(r#"{"type":"ice","candidate":"before"}"#).await;
+    waiter.expect("ice").await;
     drop(duet.processes.remove(0));
-    loop {
-        // Until the gateway has noticed.
-        waiter.say(r#"{"type":"ice","candidate":null}"#).await;
-        waiter.say(r#"{"type":"ping"}"#).await;
-        if waiter.hear().await["type"] == "error" {
-            break;
-        }
+    for text in ["one", "two", "three"] {
+        comer.say(&format!(r#"{{"type":"ice","candidate":"{text}"}}"#)).await;
     }
-    waiter.expect("pong").await;
+    comer.hears_nothing().await;
     let _matchmaker = restart(&duet.matchmaker);
-    for client in [&mut waiter, &mut comer] {
-        assert_eq!(client.expect("partner-left").await["requeued"], true);
+    for text in ["one", "two", "three"] {
+        assert_eq!(waiter.expect("ice").await["candidate"], text);
     }
-    let mut rooms = Vec::new();
-    for client in [&mut waiter, &mut comer] {
-        let mut message = client.hear().await;
-        if message["type"] == "waiting" {
-            message = client.hear().await;
-        }
-        assert_eq!(message["type"], "matched", "{message}");
-        rooms.push(message["roomId"].clone());
-    }
-    assert_eq!(rooms[0], rooms[1]);
+    waiter.hears_nothing().await;
+    waiter.say(r#"{"type":"leave"}"#).await;
+    comer.expect("partner-left").await;
+}
+
+#[tokio::test]
+async fn a_room_whose_other_side_never_comes_back_ends() {
+    let mut duet = Deployment::start(Shape::TwoProcesses);
+    let url = format!("http://{}", duet.matchmaker);
+    let other = Duet::start(&[&["gateway", "--matchmaker-url", &url], GATEWAY].concat());
+    let mut here = Client::connect(&duet.gateway).await;
+    here.available().await;
+    here.expect("waiting").await;
+    let mut there = Client::connect(&other.address("WebSocket")).await;
+    there.available().await;
+    here.expect("matched").await;
+    drop(other);
+    drop(duet.processes.remove(0));
+    let _matchmaker = restart(&duet.matchmaker);
+    assert_eq!(here.expect("partner-left").await["requeued"], true);
+    here.expect("waiting").await;
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::oracle::Oracle;
+use crate::oracle::{Oracle, Place};
 use crate::world::{Act, Event};
 
 /// What each client has heard.
@@ -12,6 +12,8 @@ pub(super) struct Judge {
     rooms: BTreeMap<char, (String, char, u64)>,
     /// Who was on which link before the event.
     before: Vec<(char, u32)>,
+    /// Who was in a room of another matchmaker then.
+    half: Vec<char>,
 }
 
 impl Judge {
@@ -20,7 +22,7 @@ impl Judge {
         let ended =
             |link: u32| before.people.iter().filter(move |person| person.link == link).map(|person| person.name);
         match event {
-            Event::LinkUp(link) | Event::LinkDown(link) => ended(*link).for_each(|name| drop(self.rooms.remove(&name))),
+            Event::LinkUp(link) | Event::LinkDown(link) | Event::Boot(link) => ended(*link).for_each(|name| drop(self.rooms.remove(&name))),
             Event::Frame(name, Act::Join { .. } | Act::Next { .. } | Act::Leave { .. } | Act::Detach) => {
                 // Unless it breaks a rule, and then its whole link goes.
                 self.rooms.remove(name);
@@ -30,8 +32,15 @@ impl Judge {
                     self.rooms.remove(name);
                 }
             }
+            Event::Frame(name, Act::Decline { ticket }) => {
+                if before.person(*name).is_some_and(|person| *ticket == person.ticket) {
+                    self.rooms.remove(name);
+                }
+            }
             Event::Attach(..) | Event::Timeout | Event::Frame(_, Act::Forward { .. } | Act::Ack { .. }) => {}
         }
+        let in_half = before.people.iter().filter(|person| matches!(person.place, Place::Half { .. }));
+        self.half = in_half.map(|person| person.name).collect();
         self.before = before.people.iter().map(|person| (person.name, person.link)).collect();
     }
 
@@ -70,8 +79,8 @@ impl Judge {
         }
     }
 
-    /// Whether a client has just been announced with a room of another matchmaker.
+    /// Whether a client was announced with a room of another matchmaker.
     fn announced(&self, name: char) -> bool {
-        self.before.iter().all(|(known, _)| *known != name)
+        self.half.contains(&name)
     }
 }

@@ -70,7 +70,7 @@ fn a_message_for_a_room_that_is_over_goes_nowhere() {
 }
 
 #[test]
-fn acknowledgements_are_kept_within_what_was_sent() {
+fn acknowledgements_are_kept_and_passed_on_within_what_was_sent() {
     let world = script(&format!(
         "{A_AND_B_MET}
          1 b forward 5.0 1
@@ -78,6 +78,7 @@ fn acknowledgements_are_kept_within_what_was_sent() {
          1 b forward 5.0 2
          > a gets 1.0 #2 b2
          1 a ack 1.0 1
+         > b acknowledged 5.0 #1
          1 a ack 9.0 2
          1 b ack 5.0 7"
     ));
@@ -89,7 +90,8 @@ fn acknowledgements_are_kept_within_what_was_sent() {
         "{A_AND_B_MET}
          1 b forward 5.0 1
          > a gets 1.0 #1 b1
-         1 a ack 1.0 1
+         1 a ack 1.0 9
+         > b acknowledged 5.0 #1
          1 a ack 1.0 0
          1 a ack 1.0 9"
     ));

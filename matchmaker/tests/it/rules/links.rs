@@ -1,4 +1,4 @@
-//! Links that end, and gateways that break rules.
+//! Links that end for good, and gateways that break rules.
 
 use super::*;
 
@@ -21,7 +21,9 @@ fn partners_of_a_dead_link_go_back_to_their_places_and_may_meet() {
          4 c join 1
          > d matched 1.0 c r2 answers 1s
          > c matched 1.0 d r2 offers 0s
-         60 link 1 down
+         57 link 1 down
+         deadline 60
+         60 timeout
          > b left 1.0 disconnected requeued
          > d left 1.0 disconnected requeued
          > b waiting 1.1 default at 1 58s
@@ -50,8 +52,9 @@ fn sessions_of_a_dead_link_hear_nothing_and_meet_nobody() {
          > c waiting 1.0 default at 1 0s
          1 link 1 down
          1 d join 1
-         > d waiting 1.0 default at 1 0s
-         1 a leave 2",
+         > d waiting 1.0 default at 2 0s
+         1 a leave 2
+         4 timeout",
     );
 }
 
@@ -87,9 +90,7 @@ fn an_attempt_must_be_above_the_earlier_ones() {
 fn an_announced_attempt_counts_as_an_earlier_one() {
     script(
         "0 link 1 up
-         0 a attach 1 room 7.2 default 60
-         > a left 7.2 disconnected requeued
-         > a waiting 7.3 default at 1 60s
+         0 a attach 1 room 7.2 r9 b offers 0 default 60
          0 a leave 7
          > 1 refused: an attempt is not above the session's earlier ones",
     );
@@ -115,6 +116,14 @@ fn nobody_attaches_twice() {
          0 a attach 2
          > 2 refused: two sessions have the same client id",
     );
+    script(
+        "0 link 1 up
+         0 link 2 up
+         0 a attach 1
+         0 link 1 down
+         0 a attach 2
+         > 2 refused: two sessions have the same client id",
+    );
 }
 
 #[test]
@@ -126,7 +135,7 @@ fn a_session_number_attaches_once() {
     let hello = duet_proto::link::GatewayHello { gateway: "g".into(), boot, worker: 0 };
     let link = machine.link_up(hello, Time::ZERO);
     for client in ['a', 'b'] {
-        let kind = Up::Attach(Attach { client: client_id(client), identity: None, doing: Doing::Idle });
+        let kind = Up::Attach(Attach { client: client_id(client), identity: None, attempt: 0, doing: Doing::Idle });
         machine.handle_frame(link, UpFrame { session: SessionNumber(1), kind }, Time::ZERO);
     }
     let refused = duet_matchmaker::Output::LinkRefused { link, reason: "a session attached twice" };
@@ -138,9 +147,10 @@ fn a_session_number_attaches_once() {
 fn an_absurd_announcement_is_taken_as_it_is() {
     script(
         "0 link 1 up
-         0 a attach 1 room 4294967295.4294967295 default 600000000000
+         0 a attach 1 room 4294967295.4294967295 r9 b offers 18446744073709551615 default 600000000000
+         5 timeout
          > a left 4294967295.4294967295 disconnected requeued
-         > a waiting 4294967295.4294967295 default at 1 600000000000s
-         0 a detach",
+         > a waiting 4294967295.4294967295 default at 1 600000000005s
+         5 a detach",
     );
 }

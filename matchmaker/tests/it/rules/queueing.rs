@@ -254,21 +254,3 @@ fn an_announced_waiter_is_queued_where_it_was() {
          > b matched 3.0 a r1 offers 5s",
     );
 }
-
-#[test]
-fn an_announced_room_is_unknown_and_its_session_goes_back_to_its_place() {
-    script(
-        "0 link 1 up
-         0 a attach 1 room 7.2 default 60
-         > a left 7.2 disconnected requeued
-         > a waiting 7.3 default at 1 60s
-         0 a leave 8",
-    );
-    let config = Config { requeue_on_partner_leave: false, ..Config::default() };
-    script_with(
-        config,
-        "0 link 1 up
-         0 a attach 1 room 7.2 default 60
-         > a left 7.2 disconnected idle",
-    );
-}

@@ -101,5 +101,7 @@ pub(crate) fn kind(frame: &DownFrame) -> &'static str {
         Down::Matched(_) => "matched",
         Down::Forward(_) => "forward",
         Down::PartnerLeft { .. } => "partner-left",
+        Down::Resume { .. } => "resume",
+        Down::Ack { .. } => "ack",
     }
 }

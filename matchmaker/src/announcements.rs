@@ -1,0 +1,164 @@
+//! Sessions that begin or are announced again: what the gateway says they do against what is known here.
+//!
+//! What was under way when a link broke is lost in both directions. The attempt tells which side knows better: an attempt that
+//! is new here means that the gateway went on, and what it says counts; an equal one means that the machine may have gone
+//! on, and the gateway is told again what it may have missed.
+
+use duet_proto::frame::{Attach, Doing, Down, InRoom, Join, PartnerLeftReason};
+use duet_proto::ids::{SessionNumber, TicketNumber};
+use duet_proto::time::Time;
+
+use crate::machine::Breach;
+use crate::sessions::{Session, SessionKey, State, Wish};
+use crate::{LinkKey, Matchmaker};
+
+impl Matchmaker {
+    /// A session begins, or is announced again.
+    pub(crate) fn attach(
+        &mut self,
+        link: LinkKey,
+        number: SessionNumber,
+        attach: Attach,
+        now: Time,
+    ) -> Result<(), Breach> {
+        match self.sessions.by_client(attach.client) {
+            Some(session) => self.attach_again(session, link, number, attach, now),
+            None => self.attach_new(link, number, attach, now),
+        }
+    }
+
+    /// A session that is not known here: it is new, or another matchmaker knew it.
+    fn attach_new(
+        &mut self,
+        link: LinkKey,
+        number: SessionNumber,
+        attach: Attach,
+        now: Time,
+    ) -> Result<(), Breach> {
+        let session = self.sessions.insert(Session {
+            link,
+            number,
+            client: attach.client,
+            identity: attach.identity,
+            attached: now,
+            ticket: TicketNumber::default(),
+            wish: None,
+            state: State::Idle,
+            last_partner: None,
+            apart: Vec::new(),
+        });
+        self.links.add_session(link, number, session);
+        match attach.doing {
+            Doing::Idle => self.sessions[session].ticket.attempt = attach.attempt,
+            Doing::Waiting(join) => self.join(session, join, now)?,
+            Doing::InRoom(announced) => self.hold(session, announced, now),
+        }
+        Ok(())
+    }
+
+    /// A session that is known here from a link that has ended.
+    fn attach_again(
+        &mut self,
+        session: SessionKey,
+        link: LinkKey,
+        number: SessionNumber,
+        attach: Attach,
+        now: Time,
+    ) -> Result<(), Breach> {
+        self.relink(session, link, number)?;
+        self.sessions[session].identity = attach.identity;
+        let announced = match &attach.doing {
+            Doing::Idle => attach.attempt,
+            Doing::Waiting(join) => join.attempt,
+            Doing::InRoom(room) => room.ticket.attempt,
+        };
+        let known = self.sessions[session].ticket.attempt;
+        if announced < known {
+            return Err(Breach("an announced attempt is below one of the session's earlier ones"));
+        }
+        if announced > known {
+            self.catch_up(session, announced, attach.doing, now);
+        } else {
+            self.reconcile(session, attach.doing, now);
+        }
+        Ok(())
+    }
+
+    /// What the session did since its known attempt was lost on the way: what it does now counts.
+    fn catch_up(&mut self, session: SessionKey, attempt: u32, doing: Doing, now: Time) {
+        self.sessions[session].ticket = TicketNumber { attempt, round: 0 };
+        match doing {
+            Doing::Idle => self.walk_out(session, PartnerLeftReason::Left, now),
+            Doing::Waiting(Join { wishes, waited, .. }) => {
+                let kept = self.turn_in_queue(session);
+                let turn = kept.unwrap_or_else(|| self.turn_since(now - waited));
+                let mut seekers = vec![session];
+                if let Some(parting) = self.rest(session, now) {
+                    let back = self.fair_return(&parting);
+                    seekers.extend(self.dismiss(parting.survivor, PartnerLeftReason::Left, back, now));
+                }
+                self.sessions[session].wish = Some(Wish { wishes, turn });
+                self.place_all(seekers, now);
+            }
+            // No room can have come of an attempt that never came. Whatever the gateway took for one, it is over.
+            Doing::InRoom(announced) => {
+                self.walk_out(session, PartnerLeftReason::Left, now);
+                self.recall(session, &announced, now);
+            }
+        }
+    }
+
+    /// Nothing that the session did was lost: it is told what it may have missed.
+    fn reconcile(&mut self, session: SessionKey, doing: Doing, now: Time) {
+        match (doing, self.sessions[session].state) {
+            (Doing::Idle, State::Idle) => {}
+            // The gateway was told without requeueing that its room is over, or ended the room itself.
+            (Doing::Idle, _) => self.walk_out(session, PartnerLeftReason::Left, now),
+            (Doing::InRoom(announced), state) => self.reconcile_room(session, &announced, state, now),
+            (Doing::Waiting(join), State::Idle) => {
+                // It was matched, and that room is over, and it has heard of neither.
+                let turn = self.turn_since(now - join.waited);
+                let known = &mut self.sessions[session];
+                known.ticket.round = known.ticket.round.saturating_add(1);
+                known.wish.get_or_insert(Wish { wishes: join.wishes, turn });
+                self.place_all(vec![session], now);
+            }
+            (Doing::Waiting(_), state) => self.tell_again(session, state, now),
+        }
+    }
+
+    fn reconcile_room(&mut self, session: SessionKey, announced: &InRoom, state: State, now: Time) {
+        let is_same = self.room_id(session) == Some(announced.room);
+        match state {
+            State::InRoom(room) if is_same && self.sessions[session].ticket == announced.ticket => {
+                self.rejoin(session, room, announced.received);
+            }
+            State::InHalfRoom(room) if is_same => {
+                let half = self.halves.get_mut(&room).expect("a session in a half room has one");
+                half.received = announced.received;
+            }
+            _ => {
+                let last = self.sessions[session].last_partner.filter(|last| last.room == announced.room);
+                let reason = last.and_then(|last| last.reason).unwrap_or(PartnerLeftReason::Disconnected);
+                let requeued = !matches!(state, State::Idle);
+                self.tell(session, Down::PartnerLeft { ticket: announced.ticket, reason, requeued });
+                self.tell_again(session, state, now);
+            }
+        }
+    }
+
+    /// Tells a session what it does here. Whoever waits was passed over while it was unlinked, and looks for a partner again.
+    fn tell_again(&mut self, session: SessionKey, state: State, now: Time) {
+        match state {
+            State::Idle => {}
+            State::InRoom(room) => {
+                self.tell_match(session, room, now);
+                self.rejoin(session, room, 0);
+            }
+            State::Waiting(_) | State::InHalfRoom(_) => {
+                self.rest(session, now);
+                self.place_all(vec![session], now);
+            }
+        }
+    }
+}

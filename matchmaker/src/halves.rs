@@ -1,0 +1,106 @@
+//! Rooms of a matchmaker that has died, while only one side has announced them.
+//!
+//! Such a half room is no room: nothing passes through it, and whatever its session does ends it. It becomes a room when the
+//! other side announces it, too; if that does not come, its session goes back to the place it had.
+
+use std::collections::BTreeMap;
+
+use duet_proto::frame::{InRoom, PartnerLeftReason};
+use duet_proto::ids::{ClientId, RoomId};
+use duet_proto::time::Time;
+
+use crate::Matchmaker;
+use crate::deadlines::Timer;
+use crate::matching::Return;
+use crate::rooms::{Member, Room};
+use crate::sessions::{LastPartner, SessionKey, State, Wish};
+
+/// One side of a room.
+#[derive(Debug)]
+pub(crate) struct HalfRoom {
+    pub(crate) session: SessionKey,
+    pub(crate) partner: ClientId,
+    initiator: bool,
+    /// The highest `seq` that it has of its partner's.
+    pub(crate) received: u64,
+    until: Time,
+}
+
+/// All half rooms.
+pub(crate) type Halves = BTreeMap<RoomId, HalfRoom>;
+
+impl Matchmaker {
+    /// A session announces a room that is not known here: it waits for the other side, or meets it. Two announcements that
+    /// contradict each other make no room: whoever comes second is told that it is over.
+    pub(crate) fn hold(&mut self, session: SessionKey, announced: InRoom, now: Time) {
+        let turn = self.turn_since(now - announced.join.waited);
+        self.sessions[session].ticket = announced.ticket;
+        self.sessions[session].wish = Some(Wish { wishes: announced.join.wishes.clone(), turn });
+        let client = self.sessions[session].client;
+        let InRoom { room, partner, initiator, received, .. } = announced;
+        match self.halves.get(&room) {
+            Some(half) => {
+                let is_other = half.partner == client && self.sessions[half.session].client == partner;
+                if is_other && half.initiator != initiator {
+                    self.restore(room, (session, initiator, received), now);
+                } else {
+                    self.recall(session, &announced, now);
+                }
+            }
+            None if self.rooms.by_id(room).is_some() => self.recall(session, &announced, now),
+            None => {
+                let until = (Time::ZERO + self.config.recovery).max(now + self.config.link_grace);
+                self.halves.insert(room, HalfRoom { session, partner, initiator, received, until });
+                self.sessions[session].state = State::InHalfRoom(room);
+                self.deadlines.add(until, Timer::HalfRoom(room));
+            }
+        }
+    }
+
+    /// Ends a half room without a word to anybody.
+    pub(crate) fn remove_half(&mut self, room: RoomId, now: Time) {
+        let half = self.halves.remove(&room).expect("a session in a half room has one");
+        self.deadlines.cancel(half.until, Timer::HalfRoom(room));
+        let last = LastPartner { client: half.partner, room, parted: now, reason: None };
+        self.sessions[half.session].last_partner = Some(last);
+    }
+
+    /// The other sides have not come: who is left goes back to the place it had.
+    pub(crate) fn give_up_halves(&mut self, rooms: Vec<RoomId>, now: Time) {
+        let left: Vec<_> = rooms.iter().filter_map(|room| self.halves.get(room)).map(|half| half.session).collect();
+        for session in &left {
+            self.rest(*session, now);
+        }
+        self.requeue_after_loss(left, now);
+    }
+
+    /// Tells a session that the room it has announced is over, and puts it back to the place it had.
+    pub(crate) fn recall(&mut self, session: SessionKey, announced: &InRoom, now: Time) {
+        let InRoom { ticket, room, partner, ref join, .. } = *announced;
+        let turn = self.turn_since(now - join.waited);
+        let known = &mut self.sessions[session];
+        known.ticket = ticket;
+        known.wish = Some(Wish { wishes: join.wishes.clone(), turn });
+        known.last_partner = Some(LastPartner { client: partner, room, parted: now, reason: None });
+        let seeker = self.dismiss(session, PartnerLeftReason::Disconnected, Return::ToItsPlace, now);
+        self.place_all(seeker.into_iter().collect(), now);
+    }
+
+    /// Makes the room again of its two sides. It counts as begun now: whoever is left over soon keeps the place it has
+    /// announced, as after any death of a process.
+    fn restore(&mut self, id: RoomId, (session, initiator, received): (SessionKey, bool, u64), now: Time) {
+        let half = self.halves.remove(&id).expect("the caller has found it");
+        self.deadlines.cancel(half.until, Timer::HalfRoom(id));
+        let first = Member { sent: received, ..Member::new(half.session) };
+        let second = Member { sent: half.received, ..Member::new(session) };
+        let members = if initiator { [second, first] } else { [first, second] };
+        let pool = self.sessions[members[0].session].wish().wishes.pool.clone();
+        let sessions = [session, half.session];
+        let room = self.rooms.insert(Room { id, pool, created: now, members });
+        for session in sessions {
+            self.sessions[session].state = State::InRoom(room);
+        }
+        self.resume(room);
+    }
+}
+
