@@ -1,7 +1,7 @@
 //! Listeners that share one port, one for each worker: the kernel spreads connections over them.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 
 use socket2::{Domain, Protocol, Socket, Type};
 
@@ -9,8 +9,16 @@ use socket2::{Domain, Protocol, Socket, Type};
 ///
 /// A port that somebody else listens on is an error, even when they would share it: `SO_REUSEPORT` is switched on for the
 /// first listener only after the kernel has given it the port for itself.
+///
+/// On a system without IPv6 `[::]` means every IPv4 address.
 pub fn bind(address: SocketAddr, count: usize) -> io::Result<Vec<TcpListener>> {
-    let first = socket(address)?;
+    let (first, address) = match socket(address) {
+        Err(_) if address.ip() == Ipv6Addr::UNSPECIFIED => {
+            let address = SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), address.port());
+            (socket(address)?, address)
+        }
+        made => (made?, address),
+    };
     first.bind(&address.into())?;
     first.set_reuse_port(true)?;
     first.listen(BACKLOG)?;

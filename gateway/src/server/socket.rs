@@ -65,7 +65,8 @@ async fn run(stream: TcpStream, already_read: Bytes, worker: &Worker) {
     };
     tracing::debug!(client = %connection.session.borrow().client(), ?end, "a client's connection ends");
     drop(connection);
-    socket.close(end).await;
+    // Boxed, so that a connection holds the memory for its end only when it ends.
+    Box::pin(socket.close(end)).await;
 }
 
 /// What happened on a socket.
