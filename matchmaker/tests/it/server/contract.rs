@@ -31,7 +31,28 @@ contract! {
     a_gateway_that_reads_nothing_is_cut_off_alone,
     two_who_were_kept_apart_meet_by_themselves,
     a_newer_link_of_a_worker_ends_the_older,
+    a_link_that_breaks_and_comes_back_resumes,
+    a_gateway_that_comes_back_as_another_process_has_lost_its_sessions_at_once,
     links_end_when_the_matchmaker_goes_away,
+}
+
+/// A grace that a test can wait for.
+fn hasty() -> Config {
+    Config { link_grace: Duration::from_millis(20), ..Config::default() }
+}
+
+/// A grace that no test waits for.
+fn patient() -> Config {
+    Config { link_grace: Duration::from_secs(3_600), ..Config::default() }
+}
+
+/// The announcement of a session of `met` that answers.
+fn announced(number: u64, room: RoomId, partner: u64, received: u64) -> Up {
+    let ticket = TicketNumber { attempt: 1, round: 0 };
+    let join = Join { attempt: 1, wishes: wishes("default"), waited: Duration::ZERO };
+    let partner = client(partner);
+    let room = InRoom { ticket, room, partner, initiator: false, received, join };
+    Up::Attach(Attach { client: client(number), identity: None, attempt: 1, doing: Doing::InRoom(room) })
 }
 
 /// Two gateways with one session each, in a room: `b` offers.
@@ -66,7 +87,7 @@ async fn sessions_of_two_gateways_meet_and_what_they_send_arrives_in_order(trans
 }
 
 async fn a_gateway_that_goes_leaves_its_sessions_partners_disconnected(transport: Transport) {
-    let running = Running::start().await;
+    let running = Running::start_with(hasty(), PortConfig::default()).await;
     let (a, mut b) = met(&running, transport).await;
     a.up.close();
     assert_eq!(a.end().await.map(|status| status.code()), None, "who ends a link gets no error");
@@ -89,23 +110,18 @@ async fn a_gateway_that_breaks_a_rule_is_cut_off_alone(transport: Transport) {
 }
 
 async fn a_gateway_that_reads_nothing_is_cut_off_alone(transport: Transport) {
-    let running = Running::start().await;
+    let running = Running::start_with(hasty(), PortConfig::default()).await;
     let (a, mut b) = met(&running, transport).await;
+    // More than what is kept for a slow gateway, and than what HTTP/2 takes in between.
     let mut seq = 0;
-    let left = loop {
-        let sent = b.up.push(frame(1, forward(1, seq + 1, 60_000)));
-        match sent {
+    while seq < 600 {
+        match b.up.push(frame(1, forward(1, seq + 1, 60_000))) {
             Ok(()) => seq += 1,
             Err(Refused::Full) => tokio::task::yield_now().await,
             Err(Refused::Closed) => panic!("the one who reads is not cut off"),
         }
-        if let Some(frame) = futures_util::FutureExt::now_or_never(b.next()) {
-            break frame.unwrap();
-        }
-        assert!(seq < 2_000, "what is kept for a slow gateway has a bound");
-        tokio::task::yield_now().await;
-    };
-    assert_eq!(gateway::kind(&left), "partner-left");
+    }
+    assert_eq!(kinds(&b.take(2).await), ["partner-left", "waiting"]);
     let (rest, end) = a.rest().await;
     match transport {
         Transport::Memory => assert!(end.is_none()),
@@ -134,10 +150,44 @@ async fn a_newer_link_of_a_worker_ends_the_older(transport: Transport) {
         Transport::Memory => assert!(end.is_none()),
         Transport::Grpc => assert_eq!(end.unwrap().code(), Code::Aborted),
     }
+    let idle = Attach { client: client(1), identity: None, attempt: 2, doing: Doing::Idle };
+    again.send(frame(2, Up::Attach(idle)));
     assert_eq!(kinds(&b.take(2).await), ["partner-left", "waiting"]);
-    again.send(frame(2, attach(client(1))));
-    again.send(frame(2, join(2)));
+    again.send(frame(2, join(3)));
     assert_eq!(kinds(&again.take(1).await), ["matched"]);
+}
+
+async fn a_link_that_breaks_and_comes_back_resumes(transport: Transport) {
+    let running = Running::start_with(patient(), PortConfig::default()).await;
+    let (mut a, mut b) = met(&running, transport).await;
+    (1..=5).for_each(|seq| b.send(frame(1, forward(1, seq, 700))));
+    // It has two of five when its connection is cut.
+    a.take(2).await;
+    drop(a);
+    let mut again = Gateway::link(&running, transport, hello("a")).await;
+    again.send(frame(1, announced(1, room, 2, 2)));
+    b.send(frame(1, forward(1, 6, 700)));
+    let ticket = TicketNumber { attempt: 1, round: 0 };
+    assert_eq!(again.next().await.unwrap().kind, Down::Resume { ticket, received: 0 });
+    assert_eq!(b.next().await.unwrap().kind, Down::Resume { ticket, received: 2 });
+    (3..=6).for_each(|seq| b.send(frame(1, forward(1, seq, 700))));
+    for expected in 3..=6 {
+        let Down::Forward(forward) = again.next().await.unwrap().kind else { panic!("only messages") };
+        assert_eq!(forward.seq, expected);
+    }
+}
+
+async fn a_gateway_that_comes_back_as_another_process_has_lost_its_sessions_at_once(transport: Transport) {
+    let running = Running::start_with(patient(), PortConfig::default()).await;
+    let (a, mut b) = met(&running, transport).await;
+    let reborn = GatewayHello { boot: BootId::from_random([4; 16]), ..hello("a") };
+    let _again = Gateway::link(&running, transport, reborn).await;
+    assert_eq!(kinds(&b.take(2).await), ["partner-left", "waiting"]);
+    let end = a.end().await;
+    match transport {
+        Transport::Memory => assert!(end.is_none()),
+        Transport::Grpc => assert_eq!(end.unwrap().code(), Code::Aborted),
+    }
 }
 
 async fn links_end_when_the_matchmaker_goes_away(transport: Transport) {
