@@ -28,13 +28,7 @@ impl Matchmaker {
     }
 
     /// A session that is not known here: it is new, or another matchmaker knew it.
-    fn attach_new(
-        &mut self,
-        link: LinkKey,
-        number: SessionNumber,
-        attach: Attach,
-        now: Time,
-    ) -> Result<(), Breach> {
+    fn attach_new(&mut self, link: LinkKey, number: SessionNumber, attach: Attach, now: Time) -> Result<(), Breach> {
         let session = self.sessions.insert(Session {
             link,
             number,
@@ -103,7 +97,7 @@ impl Matchmaker {
             // No room can have come of an attempt that never came. Whatever the gateway took for one, it is over.
             Doing::InRoom(announced) => {
                 self.walk_out(session, PartnerLeftReason::Left, now);
-                self.recall(session, &announced, now);
+                self.recall(session, announced, now);
             }
         }
     }

@@ -2,8 +2,8 @@
 //!
 //! `Member::sent` is how far a direction has come: what the partner has, or what is under way to it on a link that is up. While
 //! one of the two is unlinked nothing moves: the sender's gateway keeps what it sends. When both are linked again, each is
-//! told by `Resume` how far the other has come, and repeats from there. What comes in between was sent before the gateway heard
-//! of that, will be repeated, and is ignored.
+//! told by `Resume` what the other has, and repeats what follows. What comes in between was sent before the gateway heard of
+//! that, will be repeated, and is ignored.
 
 use duet_proto::frame::{Down, Forward};
 use duet_proto::ids::TicketNumber;
@@ -27,8 +27,7 @@ impl Matchmaker {
             return Ok(());
         }
         if forward.seq != sender.sent + 1 {
-            let gap = if sender.repeats { Ok(()) } else { Err(Breach("forwarded messages have a gap")) };
-            return gap;
+            return if sender.repeats { Ok(()) } else { Err(Breach("forwarded messages have a gap")) };
         }
         sender.sent = forward.seq;
         sender.repeats = false;
@@ -53,17 +52,19 @@ impl Matchmaker {
         }
     }
 
-    /// A session is back in its room, having got that many of its partner's messages.
+    /// A session is back in its room, having got that many of its partner's messages: as good as an acknowledgement.
     pub(crate) fn rejoin(&mut self, session: SessionKey, room: RoomKey, received: u64) {
         let (_, partner) = self.rooms[room].sides(session);
         // What was acknowledged is kept nowhere any more, and what was not sent can't have come.
         partner.sent = received.clamp(partner.acknowledged, partner.sent);
+        partner.acknowledged = partner.sent;
         self.resume(room);
     }
 
-    /// Lets the two go on, if both are linked.
+    /// Lets the two go on, if both are linked. Each is told what the other is known to have, not what is under way to it: that
+    /// may still be lost, and a gateway lets go of what the partner has.
     pub(crate) fn resume(&mut self, room: RoomKey) {
-        let sides = self.rooms[room].members.each_ref().map(|member| (member.session, member.sent));
+        let sides = self.rooms[room].members.each_ref().map(|member| (member.session, member.acknowledged));
         if !sides.iter().all(|(session, _)| self.is_linked(*session)) {
             return;
         }

@@ -33,28 +33,23 @@ impl Matchmaker {
     /// A session announces a room that is not known here: it waits for the other side, or meets it. Two announcements that
     /// contradict each other make no room: whoever comes second is told that it is over.
     pub(crate) fn hold(&mut self, session: SessionKey, announced: InRoom, now: Time) {
-        let turn = self.turn_since(now - announced.join.waited);
-        self.sessions[session].ticket = announced.ticket;
-        self.sessions[session].wish = Some(Wish { wishes: announced.join.wishes.clone(), turn });
         let client = self.sessions[session].client;
         let InRoom { room, partner, initiator, received, .. } = announced;
-        match self.halves.get(&room) {
-            Some(half) => {
-                let is_other = half.partner == client && self.sessions[half.session].client == partner;
-                if is_other && half.initiator != initiator {
-                    self.restore(room, (session, initiator, received), now);
-                } else {
-                    self.recall(session, &announced, now);
-                }
-            }
-            None if self.rooms.by_id(room).is_some() => self.recall(session, &announced, now),
-            None => {
-                let until = (Time::ZERO + self.config.recovery).max(now + self.config.link_grace);
-                self.halves.insert(room, HalfRoom { session, partner, initiator, received, until });
-                self.sessions[session].state = State::InHalfRoom(room);
-                self.deadlines.add(until, Timer::HalfRoom(room));
-            }
+        let other = self.halves.get(&room).map(|half| {
+            let fits = half.partner == client && self.sessions[half.session].client == partner;
+            fits && half.initiator != initiator
+        });
+        if other == Some(false) || self.rooms.by_id(room).is_some() {
+            return self.recall(session, announced, now);
         }
+        self.take_word(session, announced, now);
+        if other == Some(true) {
+            return self.restore(room, (session, initiator, received), now);
+        }
+        let until = (Time::ZERO + self.config.recovery).max(now + self.config.link_grace);
+        self.halves.insert(room, HalfRoom { session, partner, initiator, received, until });
+        self.sessions[session].state = State::InHalfRoom(room);
+        self.deadlines.add(until, Timer::HalfRoom(room));
     }
 
     /// Ends a half room without a word to anybody.
@@ -75,15 +70,20 @@ impl Matchmaker {
     }
 
     /// Tells a session that the room it has announced is over, and puts it back to the place it had.
-    pub(crate) fn recall(&mut self, session: SessionKey, announced: &InRoom, now: Time) {
-        let InRoom { ticket, room, partner, ref join, .. } = *announced;
-        let turn = self.turn_since(now - join.waited);
-        let known = &mut self.sessions[session];
-        known.ticket = ticket;
-        known.wish = Some(Wish { wishes: join.wishes.clone(), turn });
-        known.last_partner = Some(LastPartner { client: partner, room, parted: now, reason: None });
+    pub(crate) fn recall(&mut self, session: SessionKey, announced: InRoom, now: Time) {
+        let last = LastPartner { client: announced.partner, room: announced.room, parted: now, reason: None };
+        self.sessions[session].last_partner = Some(last);
+        self.take_word(session, announced, now);
         let seeker = self.dismiss(session, PartnerLeftReason::Disconnected, Return::ToItsPlace, now);
         self.place_all(seeker.into_iter().collect(), now);
+    }
+
+    /// The ticket and the place of a session are what it has announced.
+    fn take_word(&mut self, session: SessionKey, announced: InRoom, now: Time) {
+        let InRoom { ticket, join, .. } = announced;
+        let turn = self.turn_since(now - join.waited);
+        self.sessions[session].ticket = ticket;
+        self.sessions[session].wish = Some(Wish { wishes: join.wishes, turn });
     }
 
     /// Makes the room again of its two sides. It counts as begun now: whoever is left over soon keeps the place it has
@@ -91,8 +91,8 @@ impl Matchmaker {
     fn restore(&mut self, id: RoomId, (session, initiator, received): (SessionKey, bool, u64), now: Time) {
         let half = self.halves.remove(&id).expect("the caller has found it");
         self.deadlines.cancel(half.until, Timer::HalfRoom(id));
-        let first = Member { sent: received, ..Member::new(half.session) };
-        let second = Member { sent: half.received, ..Member::new(session) };
+        let first = Member { sent: received, acknowledged: received, ..Member::new(half.session) };
+        let second = Member { sent: half.received, acknowledged: half.received, ..Member::new(session) };
         let members = if initiator { [second, first] } else { [first, second] };
         let pool = self.sessions[members[0].session].wish().wishes.pool.clone();
         let sessions = [session, half.session];
@@ -103,4 +103,3 @@ impl Matchmaker {
         self.resume(room);
     }
 }
-

@@ -96,7 +96,7 @@ impl Matchmaker {
         };
         if let Err(Breach(reason)) = done {
             self.outputs.push_back(Output::LinkRefused { link, reason });
-            self.end_link(link, now);
+            self.end_links(&[link], now);
         }
     }
 
@@ -118,9 +118,7 @@ impl Matchmaker {
             }
         }
         // Those who are gone go first, so that nobody meets them; a half room may be among what they leave.
-        for link in ends {
-            self.end_link(link, now);
-        }
+        self.end_links(&ends, now);
         self.give_up_halves(halves, now);
         let retries = retries.into_iter().filter_map(|presser| self.sessions.by_client(presser)).collect();
         self.retry(retries, now);

@@ -99,9 +99,9 @@ pub struct MemberView {
     pub client: ClientId,
     /// Whether it makes the offer.
     pub initiator: bool,
-    /// Messages forwarded from it; while links are lost, no more than the other's gateway is known to have.
+    /// Messages forwarded from it; after a link was lost, counted again from what the other's gateway has.
     pub sent: u64,
-    /// The highest of those that the other's gateway has acknowledged.
+    /// The highest of those that the other's gateway has acknowledged, or announced that it has.
     pub acknowledged: u64,
 }
 

@@ -30,7 +30,7 @@ pub(crate) struct Member {
     pub(crate) session: SessionKey,
     /// How far its messages have come: see `forwarding.rs`.
     pub(crate) sent: u64,
-    /// The highest of those that the other has acknowledged.
+    /// The highest of those that the other has acknowledged, or has said in an announcement that it has.
     pub(crate) acknowledged: u64,
     /// Whether it was told to repeat, and the repeat has not come yet.
     pub(crate) repeats: bool,

@@ -23,22 +23,26 @@ impl Matchmaker {
         self.deadlines.add(until, Timer::Grace(link));
     }
 
-    /// A link's sessions are gone: its grace is over, or it can't be trusted with one because its gateway broke a rule. Their
-    /// partners go back to the places they had, however long the rooms were.
-    pub(crate) fn end_link(&mut self, link: LinkKey, now: Time) {
-        let Some(Link { sessions, kept_until, .. }) = self.links.remove(link) else { return };
-        if let Some(until) = kept_until {
-            self.deadlines.cancel(until, Timer::Grace(link));
+    /// Links' sessions are gone: the grace is over, or there is none because a process has died or broken a rule. Their partners
+    /// go back to the places they had, however long the rooms were.
+    pub(crate) fn end_links(&mut self, links: &[LinkKey], now: Time) {
+        let mut gone = Vec::new();
+        for link in links {
+            let Some(Link { sessions, kept_until, .. }) = self.links.remove(*link) else { continue };
+            if let Some(until) = kept_until {
+                self.deadlines.cancel(until, Timer::Grace(*link));
+            }
+            let mut sessions: Vec<_> = sessions.into_iter().collect();
+            sessions.sort_unstable();
+            gone.extend(sessions.into_iter().map(|(_, session)| session));
         }
-        let mut sessions: Vec<_> = sessions.into_iter().collect();
-        sessions.sort_unstable();
         // First all of them go, so that none meets a survivor; then the survivors are put back.
         let mut survivors = Vec::new();
-        for (_, session) in &sessions {
+        for session in &gone {
             survivors.extend(self.rest(*session, now).map(|parting| parting.survivor));
         }
-        survivors.retain(|survivor| self.sessions[*survivor].link != link);
-        for (_, session) in sessions {
+        survivors.retain(|survivor| !links.contains(&self.sessions[*survivor].link));
+        for session in gone {
             self.remove_session(session);
         }
         self.requeue_after_loss(survivors, now);
@@ -46,21 +50,17 @@ impl Matchmaker {
 
     /// A worker begins in a new process: its earlier ones have died, and their sessions with them.
     pub(crate) fn end_earlier_boots(&mut self, hello: &GatewayHello, now: Time) {
-        for link in self.links.of_other_boots(hello) {
-            if self.links.is_up(link) {
-                self.outputs.push_back(Output::LinkReplaced { link });
+        let links = self.links.of_other_boots(hello);
+        for link in &links {
+            if self.links.is_up(*link) {
+                self.outputs.push_back(Output::LinkReplaced { link: *link });
             }
-            self.end_link(link, now);
         }
+        self.end_links(&links, now);
     }
 
     /// Moves an unlinked session to its worker's new link.
-    pub(crate) fn relink(
-        &mut self,
-        session: SessionKey,
-        link: LinkKey,
-        number: SessionNumber,
-    ) -> Result<(), Breach> {
+    pub(crate) fn relink(&mut self, session: SessionKey, link: LinkKey, number: SessionNumber) -> Result<(), Breach> {
         let (old_link, old_number) = (self.sessions[session].link, self.sessions[session].number);
         if self.links.is_up(old_link) || self.links.hello(old_link) != self.links.hello(link) {
             return Err(Breach("two sessions have the same client id"));
@@ -74,7 +74,8 @@ impl Matchmaker {
 
     /// Drops a link that is down once all its sessions have moved on.
     fn forget_if_empty(&mut self, link: LinkKey) {
-        let kept_until = self.links.get_mut(link).filter(|link| link.sessions.is_empty()).and_then(|link| link.kept_until);
+        let kept_until =
+            self.links.get_mut(link).filter(|link| link.sessions.is_empty()).and_then(|link| link.kept_until);
         if let Some(until) = kept_until {
             self.deadlines.cancel(until, Timer::Grace(link));
             self.links.remove(link);

@@ -20,7 +20,6 @@ mod greeting;
 
 /// Gateway and matchmaker in one process.
 pub(crate) fn standalone(args: cli::Standalone) -> Result<(), Failure> {
-    let settings = args.gateway.settings();
     runtime(Builder::new_current_thread())?.block_on(async {
         let mut signals = Signals::listen()?;
         let (listeners, address) = bind_gateway(&args.gateway)?;
@@ -31,7 +30,7 @@ pub(crate) fn standalone(args: cli::Standalone) -> Result<(), Failure> {
         let replica = Replica::start(args.matchmaker.name(), args.matchmaker.config());
         let dial = replica.clone();
         let matchmakers = Matchmakers::Memory(MemoryDialer::new(move |hello| dial.connect(hello)));
-        let gateway = start_gateway(settings, listeners, matchmakers)?;
+        let gateway = start_gateway(args.gateway.settings(address.port()), listeners, matchmakers)?;
         greeting::standalone(address, grpc.as_ref().and_then(|listener| listener.local_addr().ok()));
         let port = grpc.map(|listener| Port::open(replica, listener, args.drain.drain_limit_ms.0));
         let ended = run_gateway(gateway, &mut signals, args.drain.drain_limit_ms.0).await;
@@ -44,11 +43,11 @@ pub(crate) fn standalone(args: cli::Standalone) -> Result<(), Failure> {
 
 /// A gateway of its own.
 pub(crate) fn gateway(args: cli::Gateway) -> Result<(), Failure> {
-    let settings = args.gateway.settings();
     runtime(Builder::new_current_thread())?.block_on(async {
         let mut signals = Signals::listen()?;
         let (listeners, address) = bind_gateway(&args.gateway)?;
-        let gateway = start_gateway(settings, listeners, Matchmakers::Grpc(args.matchmaker_url.0.clone()))?;
+        let matchmakers = Matchmakers::Grpc(args.matchmaker_url.0.clone());
+        let gateway = start_gateway(args.gateway.settings(address.port()), listeners, matchmakers)?;
         greeting::gateway(address, &args.matchmaker_url.0);
         run_gateway(gateway, &mut signals, args.drain.drain_limit_ms.0).await
     })

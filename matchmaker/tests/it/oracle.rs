@@ -38,7 +38,11 @@ pub(crate) enum Place {
     /// The room's number.
     Room(usize),
     /// A room of another matchmaker, until it is given up.
-    Half { until: Time, room: usize, partner: char },
+    Half {
+        until: Time,
+        room: usize,
+        partner: char,
+    },
 }
 
 impl Place {

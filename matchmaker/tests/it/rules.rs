@@ -13,9 +13,9 @@ use crate::world::{Act, Event, Was, World, client_id};
 mod ending;
 mod forwarding;
 mod links;
+mod queueing;
 mod recovery;
 mod resuming;
-mod queueing;
 
 /// Runs a script under the default settings.
 fn script(text: &str) -> World {

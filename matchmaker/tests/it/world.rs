@@ -93,7 +93,14 @@ pub(crate) enum Act {
 impl World {
     pub(crate) fn new(config: Config) -> Self {
         let machine = Matchmaker::new(config, [7; 32]);
-        World { machine, links: BTreeMap::new(), sessions: BTreeMap::new(), numbers: 0, boots: BTreeMap::new(), rooms: Vec::new() }
+        World {
+            machine,
+            links: BTreeMap::new(),
+            sessions: BTreeMap::new(),
+            numbers: 0,
+            boots: BTreeMap::new(),
+            rooms: Vec::new(),
+        }
     }
 
     /// Lets it happen, and tells all that came of it.
@@ -137,12 +144,9 @@ impl World {
             Act::Join { attempt, pool, waited } => Up::Join(Join { attempt, wishes: wishes(pool), waited }),
             Act::Next { attempt, pool } => Up::Next { attempt, wishes: wishes(pool) },
             Act::Leave { attempt } => Up::Leave { attempt },
-            Act::Report { attempt, room } => Up::Report {
-                attempt,
-                room: self.room_id(room),
-                reason: "spam".into(),
-                details: String::new(),
-            },
+            Act::Report { attempt, room } => {
+                Up::Report { attempt, room: self.room_id(room), reason: "spam".into(), details: String::new() }
+            }
             Act::Forward { ticket, seq } => {
                 Up::Forward(Forward { ticket, seq, text: Bytes::from(format!("{client}{seq}")) })
             }

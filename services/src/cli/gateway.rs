@@ -29,7 +29,7 @@ pub(crate) struct GatewayArgs {
     /// Threads, each with its own listener and link [default: one for each core]
     #[arg(long, env, value_name = "COUNT")]
     workers: Option<NonZeroUsize>,
-    /// What matchmakers and their logs call this gateway [default: the host's name]
+    /// What matchmakers call this gateway; each needs a name of its own [default: the host's name and the port]
     #[arg(long, env, value_parser = process_name, value_name = "NAME")]
     gateway_name: Option<String>,
     /// How long the matchmaker may be away before new connections get 503
@@ -83,10 +83,11 @@ impl GatewayArgs {
         self.workers.or_else(|| available_parallelism().ok()).map_or(1, NonZeroUsize::get)
     }
 
-    pub(crate) fn settings(&self) -> Settings {
+    /// `port` is the one that was bound.
+    pub(crate) fn settings(&self, port: u16) -> Settings {
         let limits = &self.limits;
         Settings {
-            name: self.gateway_name.clone().unwrap_or_else(host_name),
+            name: self.gateway_name.clone().unwrap_or_else(|| format!("{}:{port}", host_name())),
             allowed_origins: self.allowed_origin.clone(),
             session: SessionConfig {
                 limits: LimitsConfig {

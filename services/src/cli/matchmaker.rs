@@ -19,6 +19,12 @@ pub(crate) struct MatchmakerArgs {
     /// A room that lasted less gives the one who is left its old place in the queue
     #[arg(long, env, default_value = "10000", value_name = "MS")]
     short_room_ms: Milliseconds,
+    /// How long the sessions of a broken link keep their places and rooms until its gateway is taken for dead
+    #[arg(long, env, default_value = "3000", value_name = "MS")]
+    link_grace_ms: Milliseconds,
+    /// How long after its start the matchmaker waits for both sides of a room to be announced
+    #[arg(long, env, default_value = "5000", value_name = "MS")]
+    recovery_ms: Milliseconds,
     /// What gateways and their logs call this matchmaker [default: the host's name]
     #[arg(long, env, value_parser = process_name, value_name = "NAME")]
     matchmaker_name: Option<String>,
@@ -34,6 +40,8 @@ impl MatchmakerArgs {
             requeue_on_partner_leave: self.requeue_on_partner_leave,
             rematch_after: self.rematch_after_ms.0,
             short_room: self.short_room_ms.0,
+            link_grace: self.link_grace_ms.0,
+            recovery: self.recovery_ms.0,
             ..Config::default()
         }
     }

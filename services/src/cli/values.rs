@@ -71,5 +71,6 @@ pub(super) fn process_name(text: &str) -> Result<String, String> {
 /// The host's name, which in a container is the container's.
 pub(super) fn host_name() -> String {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    // A host's name has at most 64 characters, which leaves room for a port.
     process_name(name.trim()).unwrap_or_else(|_| "duet".to_owned())
 }

@@ -46,8 +46,7 @@ impl Talk {
         for (mut one, mut other) in pairs.join_all().await {
             let heard = heard.clone();
             tasks.spawn(async move {
-                let sides = (talk(&mut one, rounds, &heard), talk(&mut other, rounds, &heard));
-                tokio::join!(sides.0, sides.1);
+                tokio::join!(talk(&mut one, rounds, &heard), talk(&mut other, rounds, &heard));
                 (one, other)
             });
         }

@@ -23,8 +23,8 @@ pub(super) struct Model {
     began: Time,
     /// The place that was told last; later ones are no later than it.
     place: Option<Time>,
-    /// When its link came up: an announced wait may have grown by what the announcement took.
-    linked: Time,
+    /// When it was announced first since it was told its place: that may have moved by what the announcement took.
+    announced: Option<Time>,
 }
 
 #[derive(Debug)]
@@ -60,13 +60,14 @@ impl Model {
             over: None,
             began: now,
             place: None,
-            linked: now,
+            announced: None,
         }
     }
 
     /// Its link is up: what it says first.
     pub(super) fn announce(&mut self, now: Time) -> Attach {
-        (self.over, self.linked) = (None, now);
+        self.over = None;
+        self.announced.get_or_insert(now);
         self.outbox.clear();
         let join = |wishes: &Wishes, since: Time| Join {
             attempt: self.attempt,
@@ -136,6 +137,10 @@ impl Model {
         }
     }
 
+    pub(super) fn room(&self) -> Option<RoomId> {
+        if let Belief::Talking(talk) = &self.doing { Some(talk.room) } else { None }
+    }
+
     /// A frame has come that was made at `at`.
     pub(super) fn hear(&mut self, kind: Down, at: Time) {
         match kind {
@@ -183,10 +188,10 @@ impl Model {
         let place = at - waited;
         // A room that it never saw may have been a long one, and then its end is the place.
         if let Some(known) = self.place.filter(|_| at.since(self.began) < SHORT_ROOM) {
-            let slack = Duration::from_millis(1) + at.since(self.linked);
+            let slack = self.announced.map_or(Duration::ZERO, |announced| at.since(announced));
             assert!(place <= known + slack, "{} lost its place: {known:?} became {place:?} at {at:?}", self.client);
         }
-        self.place = Some(place);
+        (self.place, self.announced) = (Some(place), None);
         if let Belief::Seeking { since, .. } = &mut self.doing {
             *since = place;
         }
@@ -208,6 +213,7 @@ impl Model {
         self.doing = if requeued { seeking } else { Belief::Idle };
     }
 
+    /// It lets go of what the partner has, which it need not do before that is acknowledged.
     fn resume(&mut self, ticket: TicketNumber, received: u64) {
         let client = self.client;
         let Some(talk) = self.talk(ticket) else { return };
@@ -219,7 +225,7 @@ impl Model {
         self.outbox.extend(again);
     }
 
-    fn talk(&mut self, ticket: TicketNumber) -> Option<&mut Talk> {
+    pub(super) fn talk(&mut self, ticket: TicketNumber) -> Option<&mut Talk> {
         match &mut self.doing {
             Belief::Talking(talk) if talk.ticket == ticket => Some(talk),
             _ => None,

@@ -82,15 +82,15 @@ fn whoever_is_left_over_while_unlinked_is_not_matched_until_it_is_back() {
         "{A_AND_B_MET}
          6 link 1 down
          7 link 2 down
+         8 link 3 up
+         8 c attach 3
+         8 c join 1
+         > c waiting 1.0 default at 1 0s
          9 timeout
-         9 link 3 up
-         9 c attach 3
-         9 c join 1
-         > c waiting 1.0 default at 2 0s
          9.5 link 2 up
          9.5 b attach 2 room 1.0 r1 a offers 0 default 4.5
          > b left 1.0 disconnected requeued
-         > c matched 1.0 b r2 answers 0.5s
+         > c matched 1.0 b r2 answers 1.5s
          > b matched 1.1 c r2 offers 4.5s"
     ));
 }
@@ -151,7 +151,7 @@ fn a_session_may_change_its_link_twice_within_the_grace() {
 #[test]
 fn each_side_hears_what_the_other_has_and_repeats_the_rest_in_order() {
     // `a` stays linked; what it sends while `b` is away, or before it has heard of the resume, is repeated.
-    script(&format!(
+    let world = script(&format!(
         "{A_AND_B_MET}
          6 a forward 1.0 1
          > b gets 1.0 #1 a1
@@ -164,8 +164,9 @@ fn each_side_hears_what_the_other_has_and_repeats_the_rest_in_order() {
          6 a forward 1.0 4
          7 link 2 up
          7 b attach 2 room 1.0 r1 a offers 1 default 2
-         > b resumes 1.0 after #1
+         > b resumes 1.0 after #0
          > a resumes 1.0 after #1
+         7 b forward 1.0 1
          7 a forward 1.0 5
          7 a forward 1.0 2
          > b gets 1.0 #2 a2
@@ -182,10 +183,11 @@ fn each_side_hears_what_the_other_has_and_repeats_the_rest_in_order() {
          > b left 1.0 disconnected requeued
          > b waiting 1.1 default at 1 2s"
     ));
+    assert_eq!(world.machine.stats(at("7")).forwarded, 8, "what comes while one is away is not passed");
 }
 
 #[test]
-fn what_was_acknowledged_or_never_sent_is_not_repeated() {
+fn what_was_acknowledged_or_never_sent_is_not_repeated_and_what_is_under_way_is() {
     script(&format!(
         "{A_AND_B_MET}
          6 a forward 1.0 1

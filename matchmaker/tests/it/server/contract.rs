@@ -1,6 +1,7 @@
 //! What a gateway may rely on whatever carries its link: each test runs by memory and by gRPC.
 
-use duet_proto::frame::{Down, PartnerLeftReason};
+use duet_proto::frame::{Down, InRoom, PartnerLeftReason};
+use duet_proto::ids::RoomId;
 use duet_proto::queue::Refused;
 use tonic::Code;
 
@@ -57,6 +58,12 @@ fn announced(number: u64, room: RoomId, partner: u64, received: u64) -> Up {
 
 /// Two gateways with one session each, in a room: `b` offers.
 async fn met(running: &Running, transport: Transport) -> (Gateway, Gateway) {
+    let (a, b, _) = met_in(running, transport).await;
+    (a, b)
+}
+
+/// As `met`, and tells the room.
+async fn met_in(running: &Running, transport: Transport) -> (Gateway, Gateway, RoomId) {
     let mut a = Gateway::link(running, transport, hello("a")).await;
     let mut b = Gateway::link(running, transport, hello("b")).await;
     a.send(frame(1, attach(client(1))));
@@ -68,7 +75,7 @@ async fn met(running: &Running, transport: Transport) -> (Gateway, Gateway) {
     let (Down::Matched(of_a), Down::Matched(of_b)) = (of_a.kind, of_b.kind) else { panic!("both are matched") };
     assert_eq!((of_a.room, of_a.partner, of_b.partner), (of_b.room, client(2), client(1)));
     assert_eq!((of_a.initiator, of_b.initiator), (false, true));
-    (a, b)
+    (a, b, of_a.room)
 }
 
 async fn sessions_of_two_gateways_meet_and_what_they_send_arrives_in_order(transport: Transport) {
@@ -159,7 +166,7 @@ async fn a_newer_link_of_a_worker_ends_the_older(transport: Transport) {
 
 async fn a_link_that_breaks_and_comes_back_resumes(transport: Transport) {
     let running = Running::start_with(patient(), PortConfig::default()).await;
-    let (mut a, mut b) = met(&running, transport).await;
+    let (mut a, mut b, room) = met_in(&running, transport).await;
     (1..=5).for_each(|seq| b.send(frame(1, forward(1, seq, 700))));
     // It has two of five when its connection is cut.
     a.take(2).await;
