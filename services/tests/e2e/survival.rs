@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
 
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
@@ -14,20 +15,27 @@ use crate::process::{Deployment, Duet, GATEWAY, Shape};
 struct Talk {
     tasks: JoinSet<(Client, Client)>,
     heard: Arc<Heard>,
+    /// How many messages each room hears in all.
+    total: usize,
 }
 
-/// How many messages have arrived in all rooms.
-#[derive(Default)]
+/// How many messages have arrived in each room.
 struct Heard {
-    count: AtomicUsize,
+    rooms: Vec<AtomicUsize>,
     more: Notify,
+}
+
+impl Heard {
+    fn counts(&self) -> Vec<usize> {
+        self.rooms.iter().map(|room| room.load(Ordering::Relaxed)).collect()
+    }
 }
 
 impl Talk {
     /// Pairs `rooms` times a client of the one gateway with one of the other, each in a pool of its own, and lets them talk for
     /// `rounds`.
     async fn start(one: &str, other: &str, rooms: usize, rounds: usize) -> Self {
-        let heard = Arc::new(Heard::default());
+        let heard = Arc::new(Heard { rooms: (0..rooms).map(|_| AtomicUsize::new(0)).collect(), more: Notify::new() });
         let mut pairs = JoinSet::new();
         for room in 0..rooms {
             let (one, other) = (one.to_owned(), other.to_owned());
@@ -43,19 +51,32 @@ impl Talk {
             });
         }
         let mut tasks = JoinSet::new();
-        for (mut one, mut other) in pairs.join_all().await {
+        for (room, (mut one, mut other)) in pairs.join_all().await.into_iter().enumerate() {
             let heard = heard.clone();
             tasks.spawn(async move {
-                tokio::join!(talk(&mut one, rounds, &heard), talk(&mut other, rounds, &heard));
+                let hear = || {
+                    heard.rooms[room].fetch_add(1, Ordering::Relaxed);
+                    heard.more.notify_one();
+                };
+                tokio::join!(talk(&mut one, rounds, hear), talk(&mut other, rounds, hear));
                 (one, other)
             });
         }
-        Talk { tasks, heard }
+        Talk { tasks, heard, total: 2 * rounds }
     }
 
     /// Waits until so many messages have arrived.
     async fn reach(&self, count: usize) {
-        while self.heard.count.load(Ordering::Relaxed) < count {
+        while self.heard.counts().iter().sum::<usize>() < count {
+            self.heard.more.notified().await;
+        }
+    }
+
+    /// Waits until every room has heard more than was still on its way to the clients.
+    async fn go_on(&self) {
+        let before = self.heard.counts();
+        let lags = |(now, before): (&usize, &usize)| *now < (before + 3).min(self.total);
+        while self.heard.counts().iter().zip(&before).any(lags) {
             self.heard.more.notified().await;
         }
     }
@@ -69,13 +90,12 @@ impl Talk {
     }
 }
 
-async fn talk(client: &mut Client, rounds: usize, heard: &Heard) {
+async fn talk(client: &mut Client, rounds: usize, hear: impl Fn()) {
     for round in 0..rounds {
         client.say(&format!(r#"{{"type":"ice","candidate":"{round}"}}"#)).await;
         let message = client.expect("ice").await;
         assert_eq!(message["candidate"], round.to_string(), "lost, repeated or out of order");
-        heard.count.fetch_add(1, Ordering::Relaxed);
-        heard.more.notify_one();
+        hear();
     }
 }
 
@@ -104,6 +124,9 @@ async fn everything_goes_on_over_a_killed_and_restarted_matchmaker() {
     talk.reach(ROOMS * 10).await;
     drop(duet.processes.remove(0));
     let _matchmaker = Duet::start(&["matchmaker", "--grpc-listen", &duet.matchmaker]);
+    let restarted = Instant::now();
+    talk.go_on().await;
+    println!("{ROOMS} rooms went on {:?} after the matchmaker was back", restarted.elapsed());
     talk.end().await;
     for (number, waiter) in waiters.iter_mut().enumerate() {
         assert_eq!(waiter.expect("waiting").await["pool"], format!("waiter-{number}"));
