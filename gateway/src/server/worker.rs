@@ -15,6 +15,7 @@ use duet_proto::time::Time;
 use tokio::runtime::Builder;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::{JoinSet, LocalSet};
+use tokio::time::timeout;
 
 use super::clock::Clock;
 use super::connection::{Connection, Outgoing, SocketEnd};
@@ -79,7 +80,7 @@ pub(super) struct Worker {
     opened: Cell<u64>,
     /// Sockets that are open, those included whose session has ended and which only close.
     sockets: Cell<usize>,
-    /// Tells the drain that a socket ended.
+    /// Tells the drain that a socket or a link ended.
     closed: Notify,
 }
 
@@ -200,6 +201,7 @@ impl Worker {
     pub(super) fn link_down(&self, link: usize) {
         *self.links[link].state.borrow_mut() = LinkState::DownSince(self.clock.now());
         self.shared.readiness.link_down(self.index);
+        self.closed.notify_one();
         self.feed_all(link, Session::handle_link_down);
     }
 
@@ -241,6 +243,24 @@ impl Worker {
         while self.sockets.get() > 0 {
             self.closed.notified().await;
         }
+        self.end_links().await;
+    }
+
+    /// Ends the links in order: what is queued still reaches the matchmaker, which would else wait for sessions to come back that
+    /// have ended.
+    async fn end_links(&self) {
+        for slot in &self.links {
+            if let LinkState::Up(sender) = &*slot.state.borrow() {
+                sender.close();
+            }
+        }
+        let ended = async {
+            while self.links.iter().any(|slot| matches!(*slot.state.borrow(), LinkState::Up(_))) {
+                self.closed.notified().await;
+            }
+        };
+        // A matchmaker that doesn't answer finds out by itself.
+        let _ = timeout(LINK_END_TIMEOUT, ended).await;
     }
 }
 
@@ -276,5 +296,7 @@ impl Drop for SocketCount<'_> {
     }
 }
 
+/// For a matchmaker to take the last frames of a drained worker.
+const LINK_END_TIMEOUT: Duration = Duration::from_secs(1);
 /// How far apart a drain's closes are, unless there are so many that they must be closer.
 const DRAIN_PACE: Duration = Duration::from_millis(5);

@@ -94,6 +94,12 @@ fn an_announced_attempt_counts_as_an_earlier_one() {
          0 a leave 7
          > 1 refused: an attempt is not above the session's earlier ones",
     );
+    script(
+        "0 link 1 up
+         0 a attach 1 idle 7
+         0 a leave 7
+         > 1 refused: an attempt is not above the session's earlier ones",
+    );
 }
 
 #[test]
