@@ -1,6 +1,8 @@
 //! A matchmaker that is away: sockets stay open, wishes wait, and all goes on by itself when it is back.
 
-use crate::client::{Client, pair};
+use tokio::time::timeout;
+
+use crate::client::{Client, PATIENCE, pair};
 use crate::http::get;
 use crate::process::{Deployment, Duet, GATEWAY, Shape};
 
@@ -96,4 +98,17 @@ async fn upgrades_are_refused_when_the_matchmaker_is_away_for_too_long() {
     let check = get(&gateway.address("WebSocket"), "/ws/check").await;
     assert_eq!((check.status, check.header("retry-after")), (503, Some("1")));
     assert!(check.body.contains("unavailable"), "{}", check.body);
+}
+
+#[tokio::test]
+async fn a_matchmaker_that_accepts_and_never_answers_is_tried_again() {
+    let mute = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", mute.local_addr().unwrap());
+    let flags = ["gateway", "--matchmaker-url", &url, "--workers", "1", "--unavailable-after-ms", "300"];
+    let gateway = Duet::start(&[&flags, GATEWAY].concat());
+    let _first = mute.accept().await.unwrap();
+    let mut client = Client::connect(&gateway.address("WebSocket")).await;
+    client.available().await;
+    client.refused("unavailable").await;
+    timeout(PATIENCE, mute.accept()).await.expect("given up on").unwrap();
 }
