@@ -33,11 +33,11 @@ pub(crate) fn standalone(args: cli::Standalone) -> Result<(), Failure> {
         let gateway = start_gateway(args.gateway.settings(address.port()), listeners, matchmakers)?;
         greeting::standalone(address, grpc.as_ref().and_then(|listener| listener.local_addr().ok()));
         let port = grpc.map(|listener| Port::open(replica, listener, args.drain.drain_limit_ms.0));
-        let ended = run_gateway(gateway, &mut signals, args.drain.drain_limit_ms.0).await;
+        let deadline = run_gateway(gateway, &mut signals, args.drain.drain_limit_ms.0).await?;
         if let Some(port) = port {
-            port.close(&mut signals).await;
+            port.close(&mut signals, deadline).await;
         }
-        ended
+        Ok(())
     })
 }
 
@@ -49,7 +49,7 @@ pub(crate) fn gateway(args: cli::Gateway) -> Result<(), Failure> {
         let matchmakers = Matchmakers::Grpc(args.matchmaker_url.0.clone());
         let gateway = start_gateway(args.gateway.settings(address.port()), listeners, matchmakers)?;
         greeting::gateway(address, &args.matchmaker_url.0);
-        run_gateway(gateway, &mut signals, args.drain.drain_limit_ms.0).await
+        run_gateway(gateway, &mut signals, args.drain.drain_limit_ms.0).await.map(drop)
     })
 }
 
@@ -64,7 +64,7 @@ pub(crate) fn matchmaker(args: cli::Matchmaker) -> Result<(), Failure> {
         let port = Port::open(replica, listener, args.drain.drain_limit_ms.0);
         let signal = signals.next().await;
         tracing::info!(signal, "draining");
-        port.close(&mut signals).await;
+        port.close(&mut signals, Instant::now() + args.drain.drain_limit_ms.0).await;
         Ok(())
     })
 }
@@ -95,8 +95,8 @@ fn start_gateway(
     gateway.map_err(|error| Failure::environment("the gateway's workers can't be started", &error))
 }
 
-/// Runs a gateway until a signal, and then drains it.
-async fn run_gateway(mut gateway: Gateway, signals: &mut Signals, drain_limit: Duration) -> Result<(), Failure> {
+/// Runs a gateway until a signal, and then drains it. The deadline is that of all that is left to end.
+async fn run_gateway(mut gateway: Gateway, signals: &mut Signals, drain_limit: Duration) -> Result<Instant, Failure> {
     tokio::select! {
         signal = signals.next() => tracing::info!(signal, "draining"),
         end = gateway.ended() => {
@@ -108,16 +108,17 @@ async fn run_gateway(mut gateway: Gateway, signals: &mut Signals, drain_limit: D
             });
         }
     }
-    orderly(gateway.drain(), signals, drain_limit).await;
+    let deadline = Instant::now() + drain_limit;
+    orderly(gateway.drain(), signals, deadline).await;
     gateway.stop();
-    Ok(())
+    Ok(deadline)
 }
 
-/// Waits for an orderly end, but not past its limit or another signal.
-async fn orderly(end: impl Future<Output = ()>, signals: &mut Signals, limit: Duration) {
+/// Waits for an orderly end, but not past the deadline or another signal.
+async fn orderly(end: impl Future<Output = ()>, signals: &mut Signals, deadline: Instant) {
     tokio::select! {
         () = end => tracing::info!("drained"),
-        () = sleep_until(Instant::now() + limit) => tracing::warn!("the drain's limit has passed; what is left is dropped"),
+        () = sleep_until(deadline) => tracing::warn!("the drain's limit has passed; what is left is dropped"),
         signal = signals.next() => tracing::warn!(signal, "a second signal; what is left is dropped"),
     }
 }
@@ -126,7 +127,6 @@ async fn orderly(end: impl Future<Output = ()>, signals: &mut Signals, limit: Du
 struct Port {
     close: oneshot::Sender<()>,
     served: JoinHandle<()>,
-    drain_limit: Duration,
 }
 
 impl Port {
@@ -136,16 +136,16 @@ impl Port {
         let served = tokio::spawn(async move {
             replica.serve(listener, config, async { drop(closed.await) }).await;
         });
-        Port { close, served, drain_limit }
+        Port { close, served }
     }
 
-    async fn close(self, signals: &mut Signals) {
+    async fn close(self, signals: &mut Signals, deadline: Instant) {
         drop(self.close);
         let served = async {
             if self.served.await.is_err() {
                 tracing::error!("the gRPC port panicked");
             }
         };
-        orderly(served, signals, self.drain_limit).await;
+        orderly(served, signals, deadline).await;
     }
 }
