@@ -96,7 +96,15 @@ impl<'a> Socket<'a> {
     }
 
     fn poll(&mut self, cx: &mut Context<'_>, connection: &Connection) -> Poll<Event> {
-        connection.wait(cx.waker());
+        let event = self.poll_event(cx, connection);
+        if event.is_pending() {
+            // Only now: while this task runs, what it queues for itself need not wake it.
+            connection.wait(cx.waker());
+        }
+        event
+    }
+
+    fn poll_event(&mut self, cx: &mut Context<'_>, connection: &Connection) -> Poll<Event> {
         match self.poll_write(cx, connection) {
             Ok(Poll::Ready(Some(end))) => return Poll::Ready(Event::End(end)),
             Ok(_) => {}
