@@ -104,6 +104,28 @@ async fn processes_that_log_nothing_do_all_the_same() {
 }
 
 #[tokio::test]
+async fn nothing_that_clients_say_reaches_a_log_however_much_is_logged() {
+    let everything = [("RUST_LOG", "trace,tungstenite::protocol=trace")];
+    let matchmaker = Duet::start_with(&["matchmaker", "--grpc-listen", "127.0.0.1:0"], &everything);
+    let url = format!("http://{}", matchmaker.address("gRPC"));
+    let gateway = Duet::start_with(&[&["gateway", "--matchmaker-url", &url], GATEWAY].concat(), &everything);
+    let (mut waiter, mut comer, _) = pair(&gateway.address("WebSocket")).await;
+    comer.say(r#"{"type":"auth","userId":"ann","token":"SECRET-token"}"#).await;
+    comer.expect("authenticated").await;
+    comer.say(r#"{"type":"offer","sdp":"SECRET-sdp"}"#).await;
+    waiter.expect("offer").await;
+    comer.say(r#"{"type":"nonsense","SECRET-name":1}"#).await;
+    comer.refused("unknown-type").await;
+    for process in [gateway, matchmaker] {
+        process.signal("TERM");
+        let (_, log) = process.ended();
+        assert!(log.contains("TRACE"), "much is logged");
+        let leak = log.lines().find(|line| line.contains("SECRET"));
+        assert_eq!(leak, None);
+    }
+}
+
+#[tokio::test]
 async fn a_matchmaker_ends_its_links_and_itself() {
     let mut duet = Deployment::start(Shape::TwoProcesses);
     let mut client = Client::connect(&duet.gateway).await;
