@@ -106,10 +106,15 @@ impl Client {
 
 /// Two clients in a room: the one who waited, the one who came, and the room.
 pub(crate) async fn pair(gateway: &str) -> (Client, Client, String) {
-    let mut waiter = Client::connect(gateway).await;
+    pair_across(gateway, gateway).await
+}
+
+/// The same, each on a gateway of its own.
+pub(crate) async fn pair_across(waiters: &str, comers: &str) -> (Client, Client, String) {
+    let mut waiter = Client::connect(waiters).await;
     waiter.available().await;
     waiter.expect("waiting").await;
-    let mut comer = Client::connect(gateway).await;
+    let mut comer = Client::connect(comers).await;
     comer.available().await;
     let (a, b) = (waiter.expect("matched").await, comer.expect("matched").await);
     assert_eq!(a["roomId"], b["roomId"]);

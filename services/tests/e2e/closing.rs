@@ -2,7 +2,7 @@
 
 use std::process::ExitStatus;
 
-use crate::client::{Client, pair};
+use crate::client::{Client, pair, pair_across};
 use crate::process::{Deployment, Duet, GATEWAY, SHAPES, Shape};
 
 fn assert_fine(status: ExitStatus, log: &str) {
@@ -33,13 +33,7 @@ async fn partners_on_another_gateway_are_told_and_requeued() {
     let mut duet = Deployment::start(Shape::TwoProcesses);
     let url = format!("http://{}", duet.matchmaker);
     let other = Duet::start(&[&["gateway", "--matchmaker-url", &url], GATEWAY].concat());
-    let mut here = Client::connect(&duet.gateway).await;
-    here.available().await;
-    here.expect("waiting").await;
-    let mut there = Client::connect(&other.address("WebSocket")).await;
-    there.available().await;
-    here.expect("matched").await;
-    there.expect("matched").await;
+    let (_here, mut there, _) = pair_across(&duet.gateway, &other.address("WebSocket")).await;
     duet.gateway_process().signal("TERM");
     let left = there.expect("partner-left").await;
     assert_eq!((left["reason"].as_str(), left["requeued"].as_bool()), (Some("disconnected"), Some(true)));

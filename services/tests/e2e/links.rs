@@ -2,7 +2,7 @@
 
 use tokio::time::timeout;
 
-use crate::client::{Client, PATIENCE, pair};
+use crate::client::{Client, PATIENCE, pair, pair_across};
 use crate::http::get;
 use crate::process::{Deployment, Duet, GATEWAY, Shape};
 
@@ -58,12 +58,7 @@ async fn a_room_whose_other_side_never_comes_back_ends() {
     let mut duet = Deployment::start(Shape::TwoProcesses);
     let url = format!("http://{}", duet.matchmaker);
     let other = Duet::start(&[&["gateway", "--matchmaker-url", &url], GATEWAY].concat());
-    let mut here = Client::connect(&duet.gateway).await;
-    here.available().await;
-    here.expect("waiting").await;
-    let mut there = Client::connect(&other.address("WebSocket")).await;
-    there.available().await;
-    here.expect("matched").await;
+    let (mut here, _there, _) = pair_across(&duet.gateway, &other.address("WebSocket")).await;
     drop(other);
     drop(duet.processes.remove(0));
     let _matchmaker = restart(&duet.matchmaker);

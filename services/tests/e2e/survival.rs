@@ -8,7 +8,7 @@ use std::time::Instant;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
-use crate::client::Client;
+use crate::client::{Client, pair_across};
 use crate::process::{Deployment, Duet, GATEWAY, Shape};
 
 /// Rooms that talk. Both sides send the next number when the partner's has come, so there is always something under way.
@@ -157,13 +157,7 @@ async fn everything_goes_on_over_a_frozen_matchmaker() {
 #[tokio::test]
 async fn partners_on_a_killed_gateway_are_given_up_after_a_grace_and_who_is_left_keeps_the_place() {
     let (duet, other) = start();
-    let mut here = Client::connect(&duet.gateway).await;
-    here.available().await;
-    here.expect("waiting").await;
-    let mut there = Client::connect(&other.address("WebSocket")).await;
-    there.available().await;
-    here.expect("matched").await;
-    there.expect("matched").await;
+    let (mut here, _there, _) = pair_across(&duet.gateway, &other.address("WebSocket")).await;
     drop(other);
     let left = here.expect("partner-left").await;
     assert_eq!((left["reason"].as_str(), left["requeued"].as_bool()), (Some("disconnected"), Some(true)));

@@ -1,0 +1,122 @@
+//! Scripts of links that come, break and come back.
+
+use super::*;
+
+#[test]
+fn a_wish_without_a_link_waits_for_it() {
+    let mut script = Script::unlinked();
+    assert_eq!(script.says(r#"{"type":"available"}"#), [""; 0]);
+    assert_eq!(script.wait(2), [""; 0]);
+    assert_eq!(script.link_up(), [frame(Up::Attach(attach(1, Doing::Waiting(join(1, 2)))))]);
+    assert_eq!(script.hears(waiting(1, 0)), [WAITING]);
+}
+
+#[test]
+fn a_wish_that_waited_too_long_for_a_link_is_refused() {
+    let mut script = Script::unlinked();
+    script.says(r#"{"type":"available"}"#);
+    let refused = script.wait(3);
+    assert_refused(&refused, "unavailable");
+    assert!(refused[0].contains(r#""retryAfterMs":1000"#), "{refused:?}");
+    assert_refused(&script.says(r#"{"type":"available"}"#), "unavailable");
+    assert_refused(&script.says(r#"{"type":"next"}"#), "unavailable");
+    assert_eq!(script.link_up(), [frame(Up::Attach(attach(2, Doing::Idle)))]);
+    assert_eq!(script.says(r#"{"type":"available"}"#).len(), 1);
+}
+
+#[test]
+fn one_who_was_told_to_wait_keeps_waiting_in_silence_and_keeps_the_place() {
+    let mut script = Script::linked();
+    script.says(r#"{"type":"available"}"#);
+    script.hears(waiting(1, 0));
+    script.link_down();
+    assert_eq!(script.wait(20), [""; 0]);
+    assert_eq!(script.link_up(), [frame(Up::Attach(attach(1, Doing::Waiting(join(1, 20)))))]);
+}
+
+#[test]
+fn new_wishes_while_waiting_without_a_link_keep_the_wait() {
+    let mut script = Script::linked();
+    script.says(r#"{"type":"available"}"#);
+    script.hears(waiting(1, 0));
+    script.link_down();
+    assert_eq!(script.says(r#"{"type":"available","pool":"chess"}"#), [""; 0]);
+    assert_eq!(script.wait(20), [""; 0]);
+    let join = Join { attempt: 2, wishes: wishes("chess"), waited: Duration::from_secs(20) };
+    assert_eq!(script.link_up(), [frame(Up::Attach(attach(2, Doing::Waiting(join))))]);
+}
+
+#[test]
+fn a_room_is_announced_and_goes_on_where_the_partner_is() {
+    let mut script = Script::in_room();
+    let ice = |n: u64| format!(r#"{{"type":"ice","candidate":"{n}"}}"#);
+    let forwarded = |n: u64| {
+        let text = format!(r#"{{"type":"ice","from":"{}","candidate":"{n}"}}"#, client(1));
+        frame(Up::Forward(forward(1, n, &text)))
+    };
+    script.hears(Down::Forward(forward(1, 1, "m")));
+    for n in 1..=4 {
+        assert_eq!(script.says(&ice(n)), [forwarded(n)]);
+    }
+    assert_eq!(script.hears(Down::Ack { ticket: ticket(1, 0), seq: 1 }), [""; 0]);
+    script.link_down();
+    assert_eq!(script.says(&ice(5)), [""; 0], "kept until there is a link");
+    script.now = script.now + Duration::from_secs(2);
+    assert_eq!(script.link_up(), [announced_room(1, 2)]);
+    assert_eq!(script.says(&ice(6)), [""; 0], "and until the matchmaker says where to go on");
+    let resumed = script.hears(Down::Resume { ticket: ticket(1, 0), received: 2 });
+    assert_eq!(resumed, [forwarded(3), forwarded(4), forwarded(5), forwarded(6)]);
+    assert_eq!(script.says(&ice(7)), [forwarded(7)]);
+    let again = script.hears(Down::Resume { ticket: ticket(1, 0), received: 7 });
+    assert_eq!(again, [""; 0], "the partner's link broke, and it has everything");
+    assert_eq!(script.hears(Down::Forward(forward(1, 1, "m"))), [""; 0], "the partner repeats what has come");
+    assert_eq!(script.hears(Down::Forward(forward(1, 2, "m"))), ["m"]);
+}
+
+#[test]
+fn a_room_that_did_not_survive_ends_as_any_other() {
+    let mut script = Script::in_room();
+    script.says(r#"{"type":"ice","candidate":null}"#);
+    script.link_down();
+    assert_eq!(script.link_up(), [announced_room(0, 0)]);
+    assert_eq!(script.hears(left(1, 0, true)), [REQUEUED]);
+    assert_eq!(script.hears(matched(1, 1)), [MATCHED_1]);
+    assert_eq!(script.says(r#"{"type":"ice","candidate":null}"#).len(), 1, "nothing of the old room comes with it");
+}
+
+#[test]
+fn a_room_without_a_link_for_long_refuses_what_it_would_have_to_keep() {
+    let mut script = Script::in_room();
+    script.link_down();
+    assert_refused(&script.says(r#"{"type":"report","reason":"rude"}"#), "unavailable");
+    assert_refused(&script.says(r#"{"type":"next"}"#), "unavailable");
+    let large = format!(r#"{{"type":"offer","sdp":"{}"}}"#, "x".repeat(60_000));
+    for _ in 0..17 {
+        assert_eq!(script.says(&large), [""; 0]);
+    }
+    assert_refused(&script.says(&large), "unavailable");
+    let ice = r#"{"type":"ice","candidate":null}"#;
+    let mut script = Script::in_room();
+    script.link_down();
+    script.wait(3);
+    assert_refused(&script.says(ice), "unavailable");
+    assert_eq!(script.link_up(), [announced_room(0, 3)]);
+}
+
+#[test]
+fn a_second_match_for_one_attempt_is_declined() {
+    let mut script = Script::in_room();
+    let Down::Matched(second) = matched(1, 1) else { unreachable!() };
+    let second = Down::Matched(Matched { room: room(9), ..second });
+    assert_eq!(script.hears(second), [frame(Up::Decline { ticket: ticket(1, 1) })]);
+    assert_eq!(script.hears(matched(1, 0)), [""; 0], "the first one, told again");
+    assert_eq!(script.says(r#"{"type":"ice","candidate":null}"#).len(), 1);
+}
+
+#[test]
+fn leaving_without_a_link_is_announced_as_rest() {
+    let mut script = Script::in_room();
+    script.link_down();
+    assert_eq!(script.says(r#"{"type":"leave"}"#), [""; 0]);
+    assert_eq!(script.link_up(), [frame(Up::Attach(attach(2, Doing::Idle)))]);
+}
