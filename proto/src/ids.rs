@@ -26,6 +26,11 @@ macro_rules! random_id {
             pub fn as_bytes(&self) -> &[u8; 16] {
                 self.0.as_bytes()
             }
+
+            /// Whether the text is how [`fmt::Display`] writes this id.
+            pub fn is_written(&self, text: &str) -> bool {
+                self.0.hyphenated().encode_lower(&mut uuid::Uuid::encode_buffer()) == text
+            }
         }
 
         impl TryFrom<&[u8]> for $name {
@@ -42,7 +47,7 @@ macro_rules! random_id {
 
             fn from_str(text: &str) -> Result<Self, InvalidId> {
                 let id = Self(Uuid::try_parse(text).map_err(|_| InvalidId)?);
-                if id.to_string() == text { Ok(id) } else { Err(InvalidId) }
+                if id.is_written(text) { Ok(id) } else { Err(InvalidId) }
             }
         }
 

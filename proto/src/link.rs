@@ -120,7 +120,15 @@ fn version(version: u32) -> Result<(), InvalidHello> {
     if version == VERSION { Ok(()) } else { Err(InvalidHello("this version of the link is not served")) }
 }
 
+/// Whether the text can be a gateway's or replica's name: 1 to [`PROCESS_NAME`] characters, none a control character.
+pub fn is_process_name(name: &str) -> bool {
+    !name.is_empty() && name.chars().count() <= PROCESS_NAME && !name.chars().any(char::is_control)
+}
+
 fn name(name: String) -> Result<String, InvalidHello> {
-    let fits = !name.is_empty() && name.chars().count() <= PROCESS_NAME && !name.chars().any(char::is_control);
-    if fits { Ok(name) } else { Err(InvalidHello("the process's name is empty, too long or has control characters")) }
+    if is_process_name(&name) {
+        Ok(name)
+    } else {
+        Err(InvalidHello("the process's name is empty, too long or has control characters"))
+    }
 }

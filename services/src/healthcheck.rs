@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use axum::body::Body;
 use http::{Request, Uri};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
@@ -41,7 +40,7 @@ async fn ask_http(url: &Uri) -> Result<(), Error> {
         TcpStream::connect((authority.host().trim_matches(['[', ']']), authority.port_u16().unwrap_or(80))).await?;
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     let path = url.path_and_query().map_or("/", |path| path.as_str());
-    let request = Request::get(path).header(http::header::HOST, authority.as_str()).body(Body::empty())?;
+    let request = Request::get(path).header(http::header::HOST, authority.as_str()).body(String::new())?;
     let response = tokio::select! {
         response = sender.send_request(request) => response?,
         ended = connection => return Err(ended.err().map_or("it closed the connection".into(), Into::into)),

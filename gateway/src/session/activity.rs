@@ -61,6 +61,20 @@ impl Session {
         Join { attempt: self.attempt, wishes: wishes.clone(), waited: now.since(since) }
     }
 
+    /// The room that the session is in.
+    pub(super) fn room(&self) -> Option<RoomId> {
+        match &self.activity {
+            Activity::InRoom(place) => Some(place.room),
+            Activity::Idle | Activity::Seeking(_) => None,
+        }
+    }
+
+    /// Rests, and whatever the matchmaker still says of the attempt so far is void. The caller tells the matchmaker.
+    pub(super) fn end_attempt(&mut self, now: Time) {
+        self.rest(now);
+        self.attempt += 1;
+    }
+
     /// Parts from the partner, if there is one, and is idle.
     pub(super) fn rest(&mut self, now: Time) {
         if let Activity::InRoom(place) = std::mem::replace(&mut self.activity, Activity::Idle) {

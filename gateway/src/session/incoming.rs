@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use duet_proto::close::CloseCode;
 use duet_proto::frame::{Forward, Identity, Up, Wishes};
+use duet_proto::ids::RoomId;
 use duet_proto::json::{ClientMessage, ErrorCode, Refusal, ServerMessage, Signal};
 use duet_proto::time::Time;
 
@@ -73,8 +74,8 @@ impl Session {
             Activity::Seeking(seeking) => (seeking.since, seeking.answered),
             Activity::Idle => (now, false),
         };
-        if let Some(retry_after) = self.unavailable(now) {
-            return self.refuse_unavailable(retry_after);
+        if self.is_unavailable(now) {
+            return self.refuse_unavailable();
         }
         // Who was told to wait already goes on waiting, whatever becomes of the link.
         self.seek(Seeking { wishes: wishes.clone(), since, answered });
@@ -92,7 +93,7 @@ impl Session {
             Activity::InRoom(place) => {
                 // Not held for the link to come back: were it refused after all, the room would be gone all the same.
                 if self.link != Link::Up {
-                    return self.refuse_unavailable(RETRY_AFTER);
+                    return self.refuse_unavailable();
                 }
                 let wishes = place.wishes.clone();
                 self.rest(now);
@@ -114,8 +115,7 @@ impl Session {
             return self.refuse_stale();
         }
         if self.activity != Activity::Idle {
-            self.rest(now);
-            self.attempt += 1;
+            self.end_attempt(now);
             self.push_frame(Up::Leave { attempt: self.attempt });
         }
     }
@@ -125,49 +125,40 @@ impl Session {
         if self.is_stale(room) {
             return self.refuse_stale();
         }
-        let unavailable = self.unavailable(now);
+        let is_unavailable = self.is_unavailable(now);
         let Activity::InRoom(place) = &mut self.activity else { return self.refuse_not_in_room() };
-        if let Some(retry_after) = unavailable {
-            return self.refuse_unavailable(retry_after);
+        if is_unavailable {
+            return self.refuse_unavailable();
         }
         let text = signal.text(self.client);
         let (ticket, open) = (place.ticket, place.to_partner.open);
         match place.to_partner.push(text.clone()) {
             Ok(seq) if open => self.push_frame(Up::Forward(Forward { ticket, seq, text })),
             Ok(_) => {}
-            Err(Full) => self.refuse_unavailable(RETRY_AFTER),
+            Err(Full) => self.refuse_unavailable(),
         }
     }
 
     fn report(&mut self, room: Option<&str>, reason: String, details: String, now: Time) {
         let window = self.config.report_window;
         let parted = self.parted.filter(|(_, at)| now.since(*at) <= window).map(|(room, _)| room);
-        let reported = match (&self.activity, room) {
-            (Activity::InRoom(place), None) => place.room,
-            (Activity::InRoom(place), Some(room)) if place.room.to_string() == room => place.room,
-            (_, named) => match parted {
-                Some(parted) if named.is_none_or(|room| parted.to_string() == room) => parted,
-                _ if named.is_some() => return self.refuse_stale(),
-                _ => return self.refuse_not_in_room(),
-            },
+        let is_meant = |candidate: &RoomId| room.is_none_or(|room| candidate.is_written(room));
+        let current = self.room().filter(is_meant);
+        let Some(reported) = current.or(parted.filter(is_meant)) else {
+            return if room.is_some() { self.refuse_stale() } else { self.refuse_not_in_room() };
         };
         if self.link != Link::Up {
-            return self.refuse_unavailable(RETRY_AFTER);
+            return self.refuse_unavailable();
         }
-        if matches!(&self.activity, Activity::InRoom(place) if place.room == reported) {
-            self.rest(now);
-            self.attempt += 1;
+        if current.is_some() {
+            self.end_attempt(now);
         }
         self.push_frame(Up::Report { attempt: self.attempt, room: reported, reason, details });
     }
 
     /// Whether the client speaks of a room that it is not in.
     fn is_stale(&self, room: Option<&str>) -> bool {
-        let current = match &self.activity {
-            Activity::InRoom(place) => Some(place.room),
-            _ => None,
-        };
-        room.is_some_and(|room| current.is_none_or(|current| current.to_string() != room))
+        room.is_some_and(|room| !self.room().is_some_and(|current| current.is_written(room)))
     }
 
     fn refuse_stale(&mut self) {
@@ -178,19 +169,16 @@ impl Session {
         self.refuse_as(ErrorCode::NotInRoom, "you have no partner");
     }
 
-    pub(super) fn refuse_unavailable(&mut self, retry_after: Duration) {
+    pub(super) fn refuse_unavailable(&mut self) {
         let why = "the matchmaker can't be reached just now; the message was not taken";
-        self.refuse(Refusal::new(ErrorCode::Unavailable, why.to_owned()).retry_after(retry_after));
+        self.refuse(Refusal::new(ErrorCode::Unavailable, why.to_owned()).retry_after(RETRY_AFTER));
     }
 
-    /// When to try again, if wishes are refused because the link has been down for too long.
-    fn unavailable(&self, now: Time) -> Option<Duration> {
-        match self.link {
-            Link::DownSince(since) if now.since(since) >= self.config.unavailable_after => Some(RETRY_AFTER),
-            _ => None,
-        }
+    /// Whether the link has been down for too long to keep anything for it.
+    fn is_unavailable(&self, now: Time) -> bool {
+        matches!(self.link, Link::DownSince(since) if now.since(since) >= self.config.unavailable_after)
     }
 }
 
 /// A link is back within a second of its matchmaker, so there is no use in trying sooner.
-pub(super) const RETRY_AFTER: Duration = Duration::from_secs(1);
+const RETRY_AFTER: Duration = Duration::from_secs(1);

@@ -3,7 +3,6 @@
 use duet_proto::time::Time;
 
 use super::activity::Activity;
-use super::incoming::RETRY_AFTER;
 use super::{Link, Output, Session};
 
 impl Session {
@@ -36,9 +35,8 @@ impl Session {
 
     pub(super) fn refuse_overdue_wish(&mut self, now: Time) {
         if self.wish_deadline().is_some_and(|deadline| deadline <= now) {
-            self.rest(now);
-            self.attempt += 1;
-            self.refuse_unavailable(RETRY_AFTER);
+            self.end_attempt(now);
+            self.refuse_unavailable();
         }
     }
 }

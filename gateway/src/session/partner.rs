@@ -119,8 +119,7 @@ impl Session {
     /// A message of the partner's was lost between the processes. Rather than go on with a hole, the room ends and both
     /// sides hear of it.
     fn end_broken_room(&mut self, now: Time) {
-        self.rest(now);
-        self.attempt += 1;
+        self.end_attempt(now);
         self.push_frame(Up::Leave { attempt: self.attempt });
         let id = format!("{}-{}", self.client, self.attempt);
         let refusal = Refusal::new(ErrorCode::Internal, "a message of your partner's was lost".to_owned());

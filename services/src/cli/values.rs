@@ -60,8 +60,7 @@ pub(super) fn socket_address(text: &str) -> Result<SocketAddr, String> {
 
 /// A process's name.
 pub(super) fn process_name(text: &str) -> Result<String, String> {
-    let fits = !text.is_empty() && text.chars().count() <= duet_proto::bounds::PROCESS_NAME;
-    if fits && !text.chars().any(char::is_control) {
+    if duet_proto::link::is_process_name(text) {
         Ok(text.to_owned())
     } else {
         Err(format!("expected 1 to {} printable characters", duet_proto::bounds::PROCESS_NAME))
