@@ -30,6 +30,7 @@ import { Liveness } from './liveness.js';
  * @typedef {object} ConnectionSettings
  * @property {string} url
  * @property {string[]} protocols
+ * @property {boolean} orNone Whether to do without them where the server knows none.
  * @property {WebSocketConstructor} WebSocket
  * @property {ReconnectPolicy} policy
  * @property {() => number} random
@@ -55,6 +56,11 @@ export class Connection {
   /** @type {number | undefined} When this connection became ready. */
   #readyAt;
   #draining = false;
+  /** @type {string[]} What is offered on this socket. */
+  #offered = [];
+  #opened = false;
+  /** Whether a socket has opened on which something was offered. */
+  #understood = false;
   /** @type {number | undefined} */
   #serverHintMs;
   #settings;
@@ -104,9 +110,21 @@ export class Connection {
     return true;
   }
 
+  /** The server was asked something before it counts as ready, and has as long for that as for its greeting. */
+  expectAnswer() {
+    const { readyWithinMs } = this.#settings;
+    clearTimeout(this.#timer);
+    if (readyWithinMs > 0) this.#timer = setTimeout(() => this.breakOff('the server did not answer'), readyWithinMs);
+  }
+
+  /** It has answered, though not yet for good. */
+  answered() {
+    clearTimeout(this.#timer);
+  }
+
   /** The server has greeted: from here the connection counts. */
   ready() {
-    clearTimeout(this.#timer);
+    this.answered();
     this.#readyAt = performance.now();
     this.#phase = 'ready';
   }
@@ -131,14 +149,18 @@ export class Connection {
   }
 
   #dial() {
-    const { url, protocols, WebSocket, readyWithinMs } = this.#settings;
-    const socket = new WebSocket(url, protocols);
+    const { url, WebSocket } = this.#settings;
+    this.#offered = this.#toOffer();
+    const socket = new WebSocket(url, this.#offered);
     this.#socket = socket;
+    this.#opened = false;
     this.#readyAt = undefined;
     this.#draining = false;
     this.#serverHintMs = undefined;
-    if (readyWithinMs > 0) this.#timer = setTimeout(() => this.breakOff('the server did not answer'), readyWithinMs);
+    this.expectAnswer();
     socket.onopen = () => {
+      this.#opened = true;
+      this.#understood ||= this.#offered.length > 0;
       this.#liveness.heard();
       this.#events.opened(socket.protocol);
     };
@@ -152,6 +174,17 @@ export class Connection {
     };
     // A close always follows, and says more.
     socket.onerror = () => {};
+  }
+
+  /**
+   * A server that knows none of the subprotocols chooses none, and browsers then fail the connection (WebSockets Standard,
+   * "establish a WebSocket connection"). That looks like any failure: until one of ours is known to be understood, an attempt
+   * that failed with them is followed by one without.
+   */
+  #toOffer() {
+    const { protocols, orNone } = this.#settings;
+    const failed = this.#phase === 'reconnecting' && !this.#opened && this.#offered.length > 0;
+    return orNone && failed && !this.#understood ? [] : protocols;
   }
 
   /** Takes our ears off the socket, so that nothing it still says is heard. */

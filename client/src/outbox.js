@@ -1,8 +1,9 @@
 /**
- * What waits to be sent while there is no connection: bounded, in order, and without what was meant for a room that is over.
- * When to drain it is `signaling.js`'s.
+ * What waits to be sent while there is no connection, or while too much before it is unacknowledged: bounded, in order, and
+ * without what was meant for a room that is over. When to drain it is `signaling.js`'s.
  *
- * What one wants (a partner, or rest) is not here: that is a state which outlives connections, not a message to repeat.
+ * What one wants (a partner, or rest) is here only while its session may go on, where it has a place among the rest. To a new
+ * session it is a state, not messages to repeat.
  */
 
 /** @import { ClientMessage } from './messages.js' */
@@ -22,11 +23,12 @@ export class Outbox {
   }
 
   /**
-   * @param {ClientMessage} message
+   * @param {ClientMessage} message A wish always finds room: nobody may be kept from leaving, and there are as many as a person
+   *   makes.
    * @throws {OutboxFullError}
    */
   push(message) {
-    if (this.#messages.length >= this.#limit) throw new OutboxFullError(this.#limit);
+    if (this.#messages.length >= this.#limit && !WISHES.has(message.type)) throw new OutboxFullError(this.#limit);
     this.#messages.push(message);
   }
 
@@ -36,6 +38,10 @@ export class Outbox {
    */
   keepOnlyRoom(roomId) {
     this.#messages = this.#messages.filter((message) => !ROOM_BOUND.has(message.type) || roomOf(message) === roomId);
+  }
+
+  dropWishes() {
+    this.#messages = this.#messages.filter(({ type }) => !WISHES.has(type));
   }
 
   /**
@@ -57,7 +63,7 @@ export class Outbox {
 export class OutboxFullError extends Error {
   /** @param {number} limit */
   constructor(limit) {
-    super(`Not connected, and ${limit} messages already wait to be sent`);
+    super(`${limit} messages already wait to be sent`);
     this.name = 'OutboxFullError';
     this.code = 'outbox-full';
   }
@@ -65,6 +71,8 @@ export class OutboxFullError extends Error {
 
 // `state` and a report on the last partner say something that is true whatever room one is in by then; these don't.
 const ROOM_BOUND = new Set(['offer', 'answer', 'ice']);
+
+const WISHES = new Set(['available', 'next', 'leave']);
 
 /** @param {ClientMessage} message */
 const roomOf = (message) => ('roomId' in message ? (message.roomId ?? null) : null);

@@ -40,6 +40,7 @@ import { Signaling } from './signaling.js';
  * @property {string | null} partnerId
  * @property {string | null} roomId
  * @property {boolean | null} initiator
+ * @property {boolean} partnerAway Whether the partner's connection is interrupted, and the room kept for them.
  * @property {RTCIceServer[]} iceServers
  * @property {SignalingError | null} error The last, until the next good news.
  */
@@ -120,6 +121,9 @@ function listen(signaling, latest, changed) {
   return [
     signaling.on('statechange', () => changed()),
     signaling.on('ready', () => changed(null)),
+    signaling.on('resumed', () => changed(null)),
+    signaling.on('partner-away', () => changed()),
+    signaling.on('partner-back', () => changed()),
     signaling.on('waiting', () => changed(null)),
     signaling.on('matched', (message) => {
       changed(null);
@@ -163,9 +167,10 @@ function callsOn(must) {
  * @returns {SignalingView}
  */
 function viewOf(signaling, error) {
-  const { state, clientId, partnerId, roomId, initiator, iceServers } = signaling;
+  const { state, clientId, partnerId, roomId, initiator, partnerAway, iceServers } = signaling;
   const isConnected = state === 'idle' || state === 'waiting' || state === 'matched';
-  return { state, isConnected, isWaiting: state === 'waiting', clientId, partnerId, roomId, initiator, iceServers, error };
+  const isWaiting = state === 'waiting';
+  return { state, isConnected, isWaiting, clientId, partnerId, roomId, initiator, partnerAway, iceServers, error };
 }
 
 /** @type {SignalingView} */
@@ -177,6 +182,7 @@ const AT_REST = {
   partnerId: null,
   roomId: null,
   initiator: null,
+  partnerAway: false,
   iceServers: [],
   error: null,
 };

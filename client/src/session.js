@@ -7,7 +7,7 @@
  * knew of the latest wish is recognized here and never reaches the application.
  */
 
-/** @import { AvailableMessage, ClientMessage, ErrorMessage, LeaveMessage, MatchedMessage, NextMessage, PartnerLeftReason, ServerMessage, Wishes } from './messages.js' */
+/** @import { AvailableMessage, LeaveMessage, MatchedMessage, NextMessage, PartnerLeftReason, ReadyMessage, ResumedMessage, ServerMessage, Wishes } from './messages.js' */
 
 /** @typedef {AvailableMessage | NextMessage | LeaveMessage} WishMessage */
 
@@ -31,6 +31,7 @@ export class Session {
   #iceServers = [];
   /** @type {MatchedMessage | null} */
   #room = null;
+  #partnerAway = false;
   /** @type {string | undefined} */
   #lastRoomId;
   #seeking = false;
@@ -44,6 +45,11 @@ export class Session {
   /** @returns {MatchedMessage | null} */
   get room() {
     return this.#room;
+  }
+
+  /** Whether the partner's connection is interrupted. */
+  get partnerAway() {
+    return this.#room !== null && this.#partnerAway;
   }
 
   /** The room, or the one before: what a report is about. */
@@ -106,10 +112,21 @@ export class Session {
 
   /**
    * The connection is ready, and the server knows nothing of us.
-   * @returns {ClientMessage | null} The wish to say again.
+   * @returns {WishMessage | null} The wish to say again.
    */
   begin() {
     return this.#seeking ? this.#seek() : null;
+  }
+
+  /**
+   * The session goes on over another connection. What happened to the room meanwhile the server repeats message by message.
+   * @param {ResumedMessage} resumed
+   * @param {ReadyMessage} ready The greeting of that connection.
+   */
+  resumed({ clientId, roomId, partnerAway = false }, { iceServers = [] }) {
+    this.clientId = clientId;
+    this.#iceServers = iceServers;
+    if (roomId === this.#room?.roomId) this.#partnerAway = partnerAway;
   }
 
   /**
@@ -152,6 +169,10 @@ export class Session {
       case 'answer':
       case 'ice':
         return this.#room ? TELL : HUSH;
+      case 'partner-away':
+      case 'partner-back':
+        this.#partnerAway = message.type === 'partner-away';
+        return this.#room ? TELL : HUSH;
       case 'partner-left':
         return this.#takePartnerLeft(message.reason, message.requeued);
       default:
@@ -173,6 +194,7 @@ export class Session {
     if (!this.#seeking) return { tell: false, reply: { type: 'leave' } };
     this.endRoom('replaced');
     this.#room = message;
+    this.#partnerAway = false;
     this.#unanswered = null;
     return TELL;
   }
@@ -194,12 +216,6 @@ export class Session {
     return (this.#unanswered = { type: 'available', ...this.#wishes });
   }
 }
-
-/**
- * Whether a refusal means that the latest wish may not have been taken and is worth saying again.
- * @param {ErrorMessage} error
- */
-export const maySayAgain = (error) => error.code === 'unavailable' || error.code === 'rate-limited';
 
 /** @type {Taken} */
 const TELL = { tell: true };

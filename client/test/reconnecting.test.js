@@ -29,7 +29,7 @@ test('a broken connection ends the room, is told, and the same wishes are said a
     ['partner-left', { type: 'partner-left', reason: 'connection-lost', requeued: true, local: true }],
     ['reconnecting', { attempt: 1, delayMs: 0, close }],
     ['statechange', { state: 'waiting', previous: 'reconnecting' }],
-    ['reconnected', { clientId: 'new' }],
+    ['reconnected', { clientId: 'new', resumed: false }],
   ]);
   assert.equal(signaling.clientId, 'new');
 });

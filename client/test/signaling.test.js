@@ -26,15 +26,44 @@ test('connecting goes from closed over connecting to idle, with the id and serve
   );
 });
 
-test('it offers no subprotocol unless asked to, and tells which the server chose', async (t) => {
-  const { gateway } = await start(t, { protocols: ['one'] });
-  gateway.server.options.handleProtocols = () => 'one';
-  const plain = await greeted(t, {}, gateway);
-  assert.equal(plain.client.socket.protocol, '');
-  const asking = new Signaling(gateway.url, { WebSocket, protocols: ['one'] });
-  t.after(() => asking.close());
-  asking.connect();
-  assert.deepEqual(await nextOf(asking, 'open'), { protocol: 'one' });
+test('it offers duet.v1 unless asked to offer others or none, and tells which the server chose', async (t) => {
+  const gateway = await scriptedGateway(t);
+  for (const [options, protocol] of /** @type {[SignalingOptions, string][]} */ ([
+    [{}, 'duet.v1'],
+    [{ protocols: ['one'] }, 'one'],
+    [{ protocols: [] }, ''],
+  ])) {
+    const signaling = new Signaling(gateway.url, { WebSocket, ...options });
+    t.after(() => signaling.close());
+    signaling.connect();
+    assert.deepEqual(await nextOf(signaling, 'open'), { protocol });
+  }
+});
+
+test('a server that knows no subprotocol is asked again without, and that is the base protocol', async (t) => {
+  const { signaling, gateway } = await start(t, { random: () => 0 });
+  gateway.server.options.handleProtocols = () => false;
+  const closes = record(signaling, ['close']);
+  signaling.connect();
+  signaling.available();
+  const refused = await gateway.connection();
+  assert.equal(await refused.closed, 1006);
+  const client = await gateway.connection();
+  assert.equal(client.socket.protocol, '');
+  client.greet({ resumeToken: 'of no use', resumeWindowMs: 15_000 });
+  assert.deepEqual(await client.take(), { type: 'available' });
+  assert.equal(closes.length, 1);
+});
+
+test('subprotocols that the application chose are never left away', async (t) => {
+  const { signaling, gateway } = await start(t, { protocols: ['one'], random: () => 0 });
+  gateway.server.options.handleProtocols = () => false;
+  /** @type {unknown[]} */
+  const offered = [];
+  gateway.server.on('connection', (_, request) => offered.push(request.headers['sec-websocket-protocol']));
+  signaling.connect();
+  for (let attempt = 0; attempt < 3; attempt += 1) await gateway.connection();
+  assert.deepEqual(offered, ['one', 'one', 'one']);
 });
 
 test('a whole encounter: wish, match, offer, answer, candidates, the partner leaves', async (t) => {
@@ -223,9 +252,9 @@ async function start(t, options = {}) {
   return { signaling, gateway };
 }
 
-/** @param {TestContext} t @param {SignalingOptions} [options] @param {Awaited<ReturnType<typeof scriptedGateway>>} [existing] */
-async function greeted(t, options = {}, existing) {
-  const gateway = existing ?? (await scriptedGateway(t));
+/** @param {TestContext} t @param {SignalingOptions} [options] */
+async function greeted(t, options = {}) {
+  const gateway = await scriptedGateway(t);
   const signaling = new Signaling(gateway.url, { WebSocket, ...options });
   t.after(() => signaling.close());
   signaling.connect();

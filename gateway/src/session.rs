@@ -20,12 +20,17 @@ use crate::limits::{LimitsConfig, MessageLimits};
 mod activity;
 mod incoming;
 mod links;
+mod numbered;
 mod partner;
+mod resumable;
+mod resuming;
 mod sequence;
 #[cfg(test)]
 mod tests;
 
 use activity::Activity;
+use resumable::Resumable;
+pub use resumable::ResumeTokens;
 
 /// What sessions are bound by.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,6 +43,8 @@ pub struct SessionConfig {
     pub unavailable_after: Duration,
     /// How long after parting the last partner can be reported.
     pub report_window: Duration,
+    /// How long a session of the layer `duet.v1` outlives its connection. Zero: it doesn't.
+    pub resume_window: Duration,
 }
 
 impl Default for SessionConfig {
@@ -47,6 +54,7 @@ impl Default for SessionConfig {
             keepalive: KeepaliveConfig::default(),
             unavailable_after: Duration::from_secs(3),
             report_window: Duration::from_secs(60),
+            resume_window: Duration::from_secs(15),
         }
     }
 }
@@ -59,7 +67,12 @@ pub enum Output {
     /// Send a WebSocket ping.
     Ping,
     /// Push this to the link. Comes only while the link is up.
-    Frame(Up),
+    Frame {
+        /// What.
+        kind: Up,
+        /// Of a resumable session: how far its client's messages are in the frames up to this one; 0 says nothing.
+        client_seq: u64,
+    },
     /// Close the connection with this code once everything before is sent. Nothing is sent to the client after it.
     Close(CloseCode),
     /// Drop the connection: nobody is there. Nothing is sent to the client after it.
@@ -78,7 +91,8 @@ pub enum Output {
 /// Its driver calls one of the `handle_*` methods with an input and the time, then [`poll_output`](Self::poll_output) until it
 /// has nothing more, then asks [`poll_timeout`](Self::poll_timeout) when to call
 /// [`handle_timeout`](Self::handle_timeout). Time never runs backwards. After
-/// [`handle_socket_end`](Self::handle_socket_end) the session is over.
+/// [`handle_socket_end`](Self::handle_socket_end) the session is over, unless [`is_over`](Self::is_over) says that it is kept in case
+/// its client comes back; then frames and time go on being handed over until it is.
 #[derive(Debug)]
 pub struct Session {
     config: Arc<SessionConfig>,
@@ -96,8 +110,14 @@ pub struct Session {
     keepalive: Keepalive,
     /// When the gateway closes the connection because it drains.
     drain_at: Option<Time>,
+    /// If the client speaks the layer `duet.v1`.
+    resumable: Option<Box<Resumable>>,
+    /// The number of the message that is being handled.
+    handling: Option<u64>,
     /// Whether the client is told nothing more.
     closed: bool,
+    /// Whether the matchmaker is told nothing more.
+    is_over: bool,
     outputs: VecDeque<Output>,
 }
 
@@ -111,14 +131,17 @@ enum Link {
 impl Session {
     /// A session begins with its socket, without a link: [`handle_link_up`](Self::handle_link_up) follows at once if there
     /// is one. `link_down_since` tells since when there was none. `jitter` spreads the pings of sessions that began together:
-    /// anything from zero to the ping interval.
+    /// anything from zero to the ping interval. The client speaks the layer `duet.v1` if there are tokens for it.
     pub fn new(
         config: Arc<SessionConfig>,
         client: ClientId,
         link_down_since: Time,
         jitter: Duration,
+        tokens: Option<ResumeTokens>,
         now: Time,
     ) -> Self {
+        let resume_window = tokens.map(|_| config.resume_window);
+        let tokens = tokens.filter(|_| !config.resume_window.is_zero());
         let mut session = Session {
             client,
             identity: None,
@@ -130,11 +153,15 @@ impl Session {
             limits: MessageLimits::new(config.limits, now),
             keepalive: Keepalive::new(config.keepalive, jitter, now),
             drain_at: None,
+            resumable: tokens.map(|tokens| Box::new(Resumable::new(&tokens))),
+            handling: None,
             closed: false,
+            is_over: false,
             outputs: VecDeque::new(),
             config,
         };
-        session.tell(&ServerMessage::Ready { client_id: client });
+        let resume_token = tokens.map(|tokens| tokens.first);
+        session.tell(&ServerMessage::Ready { client_id: client, resume_token, resume_window });
         session
     }
 
@@ -154,11 +181,27 @@ impl Session {
         self.drain_at = Some(now + reconnect_in);
     }
 
-    /// The socket is gone, or will take nothing more.
-    pub fn handle_socket_end(&mut self) {
+    /// The socket is gone, or will take nothing more. `is_final` says that its client has left for good, or was sent away.
+    pub fn handle_socket_end(&mut self, is_final: bool, now: Time) {
         self.closed = true;
-        self.push_frame(Up::Detach);
-        self.link = Link::DownSince(Time::ZERO);
+        if self.is_over {
+            return;
+        }
+        match &mut self.resumable {
+            Some(resumable) if !is_final => {
+                resumable.detached_since = Some(now);
+                self.push_frame(Up::Detach);
+            }
+            _ => {
+                self.push_frame(Up::End);
+                self.is_over = true;
+            }
+        }
+    }
+
+    /// Whether nothing more will come of the session: once its socket is gone, it can be dropped.
+    pub fn is_over(&self) -> bool {
+        self.is_over
     }
 
     /// Does what is due.
@@ -166,11 +209,19 @@ impl Session {
         if self.drain_at.is_some_and(|at| at <= now) {
             self.close(CloseCode::Restart);
         }
+        if self.detached_deadline().is_some_and(|deadline| deadline <= now) {
+            self.push_frame(Up::End);
+            self.is_over = true;
+        }
         self.refuse_overdue_wish(now);
+        self.refuse_overdue_resume(now);
         self.acknowledge_due(now);
+        self.settle_due(now);
+        if self.closed {
+            return;
+        }
         match self.keepalive.handle_timeout(now) {
             Liveness::Fine => {}
-            Liveness::Ask if self.closed => {}
             Liveness::Ask => self.outputs.push_back(Output::Ping),
             Liveness::Dead => self.abort(),
         }
@@ -178,10 +229,14 @@ impl Session {
 
     /// When to call [`handle_timeout`](Self::handle_timeout) next. `None`: the connection is closing and nothing is due.
     pub fn poll_timeout(&self) -> Option<Time> {
-        if self.closed {
-            return None;
+        let with_matchmaker = [self.ack_deadline(), self.settle_deadline(), self.resume_deadline()];
+        let with_client = [self.keepalive.timeout(), self.drain_at, self.wish_deadline()];
+        match self.detached_deadline() {
+            _ if self.is_over => None,
+            Some(end) => with_matchmaker.into_iter().flatten().chain([end]).min(),
+            None if self.closed => None,
+            None => with_matchmaker.into_iter().chain(with_client).flatten().min(),
         }
-        [self.keepalive.timeout(), self.drain_at, self.wish_deadline(), self.ack_deadline()].into_iter().flatten().min()
     }
 
     /// The next thing to do.
@@ -196,8 +251,14 @@ impl Session {
 
     /// What the session is on a link that has just come up.
     fn announcement(&self, now: Time) -> Up {
-        let identity = self.identity.clone();
-        Up::Attach(Attach { client: self.client, identity, attempt: self.attempt, doing: self.doing(now) })
+        let window = self.config.resume_window;
+        Up::Attach(Attach {
+            client: self.client,
+            identity: self.identity.clone(),
+            attempt: self.attempt,
+            doing: self.doing(now),
+            resumable: self.resumable.as_ref().map(|resumable| Box::new(resumable.announcement(window, now))),
+        })
     }
 
     fn tell(&mut self, message: &ServerMessage) {
@@ -205,7 +266,16 @@ impl Session {
     }
 
     fn refuse(&mut self, refusal: Refusal) {
+        let refusal = self.name_refused(refusal);
         self.tell(&ServerMessage::Error(refusal));
+    }
+
+    /// Tells the client of a fault of ours, by an id that the log knows.
+    fn tell_fault(&mut self, what: &'static str) {
+        let id = format!("{}-{}", self.client, self.attempt);
+        let refusal = Refusal::new(ErrorCode::Internal, what.to_owned());
+        self.refuse(Refusal { id: Some(id.clone()), ..refusal });
+        self.outputs.push_back(Output::Fault { id, what });
     }
 
     fn refuse_as(&mut self, code: ErrorCode, message: &str) {
@@ -232,9 +302,10 @@ impl Session {
         }
     }
 
-    fn push_frame(&mut self, frame: Up) {
-        if self.link == Link::Up {
-            self.outputs.push_back(Output::Frame(frame));
+    fn push_frame(&mut self, kind: Up) {
+        if self.link == Link::Up && !self.is_over {
+            let client_seq = self.client_seq();
+            self.outputs.push_back(Output::Frame { kind, client_seq });
         }
     }
 }

@@ -4,13 +4,16 @@
 //! is new here means that the gateway went on, and what it says counts; an equal one means that the machine may have gone
 //! on, and the gateway is told again what it may have missed.
 
-use duet_proto::frame::{Attach, Doing, Down, InRoom, Join, PartnerLeftReason};
+use duet_proto::frame::{
+    self, Attach, Doing, Down, DownFrame, InRoom, Join, PartnerLeftReason, SessionEndedReason,
+};
 use duet_proto::ids::{SessionNumber, TicketNumber};
 use duet_proto::time::Time;
 
 use crate::machine::Breach;
+use crate::resumable::Resumable;
 use crate::sessions::{Session, SessionKey, State, Wish};
-use crate::{LinkKey, Matchmaker};
+use crate::{LinkKey, Matchmaker, Output};
 
 impl Matchmaker {
     /// A session begins, or is announced again.
@@ -21,14 +24,33 @@ impl Matchmaker {
         attach: Attach,
         now: Time,
     ) -> Result<(), Breach> {
-        match self.sessions.by_client(attach.client) {
-            Some(session) => self.attach_again(session, link, number, attach, now),
-            None => self.attach_new(link, number, attach, now),
+        self.links.see(link, number);
+        let Some(session) = self.sessions.by_client(attach.client) else {
+            return self.attach_new(link, number, attach, now);
+        };
+        let known = self.sessions[session].resumable.as_ref().map(|resumable| resumable.epoch);
+        match (known, attach.resumable.as_ref().map(|resumable| resumable.epoch)) {
+            (Some(known), Some(announced)) if announced > known => {
+                // A gateway that had not heard of the resume came first. What it told was old.
+                self.tell(session, Down::SessionEnded { reason: SessionEndedReason::ResumedElsewhere });
+                self.walk_out(session, PartnerLeftReason::Disconnected, now);
+                self.remove_session(session);
+                self.attach_new(link, number, attach, now)
+            }
+            (Some(known), Some(announced)) if announced < known || !self.may_relink(session, link) => {
+                let kind = Down::SessionEnded { reason: SessionEndedReason::ResumedElsewhere };
+                self.outputs.push_back(Output::Frame { link, frame: DownFrame { session: number, seq: 0, taken: 0, kind } });
+                Ok(())
+            }
+            (Some(_), Some(_)) => self.attach_again(session, link, number, attach, now),
+            (None, None) if self.may_relink(session, link) => self.attach_again(session, link, number, attach, now),
+            _ => Err(Breach("two sessions have the same client id")),
         }
     }
 
     /// A session that is not known here: it is new, or another matchmaker knew it.
     fn attach_new(&mut self, link: LinkKey, number: SessionNumber, attach: Attach, now: Time) -> Result<(), Breach> {
+        let told = attach.resumable.as_ref().map(|resumable| (resumable.detached, resumable.client_seq));
         let session = self.sessions.insert(Session {
             link,
             number,
@@ -40,12 +62,20 @@ impl Matchmaker {
             state: State::Idle,
             last_partner: None,
             apart: Vec::new(),
+            resumable: attach.resumable.map(|announced| Box::new(Resumable::announced(*announced))),
         });
         self.links.add_session(link, number, session);
+        if let Some((Some(left), _)) = told {
+            self.open_window(session, self.announced_window(left, now));
+        }
         match attach.doing {
             Doing::Idle => self.sessions[session].ticket.attempt = attach.attempt,
             Doing::Waiting(join) => self.join(session, join, now)?,
             Doing::InRoom(announced) => self.hold(session, announced, now),
+        }
+        if let Some((_, client_seq)) = told {
+            self.take(session, client_seq);
+            self.retry_resume(session, now);
         }
         Ok(())
     }
@@ -59,8 +89,12 @@ impl Matchmaker {
         attach: Attach,
         now: Time,
     ) -> Result<(), Breach> {
-        self.relink(session, link, number)?;
+        self.move_to(session, link, number);
         self.sessions[session].identity = attach.identity;
+        let client_seq = match attach.resumable {
+            Some(announced) => self.catch_up_log(session, &announced, now)?,
+            None => 0,
+        };
         let announced = match &attach.doing {
             Doing::Idle => attach.attempt,
             Doing::Waiting(join) => join.attempt,
@@ -75,7 +109,37 @@ impl Matchmaker {
         } else {
             self.reconcile(session, attach.doing, now);
         }
+        self.take(session, client_seq);
+        self.retry_resume(session, now);
         Ok(())
+    }
+
+    /// A resumable session is back: what its gateway has missed is sent again. Tells how far the client's messages have come.
+    fn catch_up_log(&mut self, session: SessionKey, announced: &frame::Resumable, now: Time) -> Result<u64, Breach> {
+        let Some((_, known)) = self.sessions[session].resumable_mut() else { return Ok(0) };
+        if announced.seq > known.log.seq() {
+            return Err(Breach("a gateway has frames that were never sent"));
+        }
+        known.log.acknowledge(announced.seq - announced.kept.len() as u64);
+        known.taken = known.taken.max(announced.taken);
+        known.told_taken = announced.taken;
+        let missed: Vec<_> = known.log.above(announced.seq).map(|(seq, kind)| (seq, kind.clone())).collect();
+        let is_detached = known.detached_until.is_some();
+        self.sessions.set_tokens(session, announced.token, announced.earlier_token);
+        let Session { link, number, .. } = self.sessions[session];
+        for (seq, kind) in missed {
+            let frame = DownFrame { session: number, seq, taken: 0, kind };
+            self.outputs.push_back(Output::Frame { link, frame });
+        }
+        match announced.detached {
+            None => {
+                self.close_window(session);
+                self.tell_presence(session);
+            }
+            Some(_) if is_detached => {}
+            Some(left) => self.open_window(session, self.announced_window(left, now)),
+        }
+        Ok(announced.client_seq)
     }
 
     /// What the session did since its known attempt was lost on the way: what it does now counts.
@@ -105,10 +169,12 @@ impl Matchmaker {
     /// Nothing that the session did was lost: it is told what it may have missed.
     fn reconcile(&mut self, session: SessionKey, doing: Doing, now: Time) {
         match (doing, self.sessions[session].state) {
+            (Doing::InRoom(announced), state) => self.reconcile_room(session, &announced, state, now),
+            // All that it was not told has just been sent again.
+            (_, state) if self.sessions[session].resumable.is_some() => self.go_on_in(session, state, now),
             (Doing::Idle, State::Idle) => {}
             // The gateway was told without requeueing that its room is over, or ended the room itself.
             (Doing::Idle, _) => self.walk_out(session, PartnerLeftReason::Left, now),
-            (Doing::InRoom(announced), state) => self.reconcile_room(session, &announced, state, now),
             (Doing::Waiting(join), State::Idle) => {
                 // It was matched, and that room is over, and it has heard of neither.
                 let turn = self.turn_since(now - join.waited);
@@ -125,12 +191,13 @@ impl Matchmaker {
         let is_same = self.room_id(session) == Some(announced.room);
         match state {
             State::InRoom(room) if is_same && self.sessions[session].ticket == announced.ticket => {
-                self.rejoin(session, room, announced.received);
+                self.rejoin(session, room, announced.received, announced.sent);
             }
             State::InHalfRoom(room) if is_same => {
                 let half = self.halves.get_mut(&room).expect("a session in a half room has one");
-                half.received = announced.received;
+                (half.received, half.newest) = (announced.received, announced.sent);
             }
+            _ if self.sessions[session].resumable.is_some() => self.go_on_in(session, state, now),
             _ => {
                 let last = self.sessions[session].last_partner.filter(|last| last.room == announced.room);
                 let reason = last.and_then(|last| last.reason).unwrap_or(PartnerLeftReason::Disconnected);
@@ -141,13 +208,22 @@ impl Matchmaker {
         }
     }
 
+    /// A session that has heard everything goes on with what it does here.
+    fn go_on_in(&mut self, session: SessionKey, state: State, now: Time) {
+        match state {
+            State::Idle | State::InHalfRoom(_) => {}
+            State::Waiting(_) => self.retry(vec![session], now),
+            State::InRoom(room) => self.rejoin(session, room, 0, 0),
+        }
+    }
+
     /// Tells a session what it does here. Whoever waits was passed over while it was unlinked, and looks for a partner again.
     fn tell_again(&mut self, session: SessionKey, state: State, now: Time) {
         match state {
             State::Idle => {}
             State::InRoom(room) => {
                 self.tell_match(session, room, now);
-                self.rejoin(session, room, 0);
+                self.rejoin(session, room, 0, 0);
             }
             State::Waiting(_) | State::InHalfRoom(_) => {
                 self.rest(session, now);

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use duet_proto::ids::{ClientId, RoomId};
 use duet_proto::time::Time;
+use duet_proto::token::TokenHash;
 
 use crate::LinkKey;
 
@@ -12,8 +13,12 @@ use crate::LinkKey;
 pub(crate) enum Timer {
     /// A link that has ended has not been followed by a new one in time, or not for all its sessions.
     Grace(LinkKey),
+    /// A session has been without a socket for too long.
+    Window(ClientId),
     /// Nobody else has announced the room.
     HalfRoom(RoomId),
+    /// A resume has waited long enough.
+    HeldResume(TokenHash),
     /// Two who were kept apart may meet again, so the one who asked for the next is tried once more.
     Retry {
         /// Who asked for the next.

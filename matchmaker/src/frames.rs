@@ -9,6 +9,7 @@ use crate::machine::Breach;
 use crate::matching::Return;
 use crate::output::Report;
 use crate::pool::Turn;
+use crate::resuming::Wanted;
 use crate::sessions::{SessionKey, State, Wish};
 use crate::{Matchmaker, Output};
 
@@ -20,9 +21,38 @@ struct ReportOn {
 }
 
 impl Matchmaker {
-    /// A frame of an attached session.
-    pub(crate) fn handle(&mut self, session: SessionKey, kind: Up, now: Time) -> Result<(), Breach> {
+    /// A frame of an attached session. `client_seq` says how far its client's messages have come with it.
+    pub(crate) fn handle(
+        &mut self,
+        session: SessionKey,
+        client_seq: u64,
+        kind: Up,
+        now: Time,
+    ) -> Result<(), Breach> {
         match kind {
+            Up::End => self.end(session, now),
+            Up::ResumeSession { token, next_token, ack } => {
+                self.resume_session(session, Wanted { token, next_token, ack }, now)?;
+            }
+            Up::Settle { ack } => {
+                self.take(session, client_seq);
+                self.settle(session, ack)?;
+            }
+            kind => {
+                if let Up::Join(_) | Up::Next { .. } | Up::Leave { .. } = kind {
+                    self.take_wish(session, client_seq);
+                }
+                self.act(session, kind, now)?;
+                self.take(session, client_seq);
+            }
+        }
+        Ok(())
+    }
+
+    /// A frame after which the session is still there.
+    fn act(&mut self, session: SessionKey, kind: Up, now: Time) -> Result<(), Breach> {
+        match kind {
+            Up::End | Up::ResumeSession { .. } | Up::Settle { .. } => Ok(()),
             Up::Attach(_) => Err(Breach("a session attached twice")),
             Up::Identify(identity) => {
                 self.sessions[session].identity = Some(identity);
@@ -31,7 +61,7 @@ impl Matchmaker {
             Up::Join(join) => self.join(session, join, now),
             Up::Next { attempt, wishes } => self.next(session, attempt, wishes, now),
             Up::Leave { attempt } => self.leave(session, attempt, now),
-            Up::Forward(forward) => self.forward(session, forward),
+            Up::Forward(forward) => self.forward(session, forward, now),
             Up::Ack { ticket, seq } => {
                 self.acknowledge(session, ticket, seq);
                 Ok(())
@@ -39,12 +69,13 @@ impl Matchmaker {
             Up::Report { attempt, room, reason, details } => {
                 self.file_report(session, attempt, ReportOn { room, reason, details }, now)
             }
-            Up::Detach => {
-                self.detach(session, now);
-                Ok(())
-            }
+            Up::Detach => self.detach(session, now),
             Up::Decline { ticket } => {
                 self.decline(session, ticket, now);
+                Ok(())
+            }
+            Up::Broken { ticket } => {
+                self.break_room(session, ticket, now);
                 Ok(())
             }
         }
@@ -108,7 +139,7 @@ impl Matchmaker {
         Ok(())
     }
 
-    fn detach(&mut self, session: SessionKey, now: Time) {
+    fn end(&mut self, session: SessionKey, now: Time) {
         self.walk_out(session, PartnerLeftReason::Disconnected, now);
         self.remove_session(session);
     }
@@ -122,6 +153,15 @@ impl Matchmaker {
             let seeker = self.dismiss(parting.survivor, PartnerLeftReason::Left, Return::ToItsPlace, now);
             self.place_all(seeker.into_iter().collect(), now);
         }
+    }
+
+    /// A message in the room is lost, and neither of the two is to blame: both go back to their places.
+    fn break_room(&mut self, session: SessionKey, ticket: TicketNumber, now: Time) {
+        if self.room_id(session).is_none() || ticket != self.sessions[session].ticket {
+            return;
+        }
+        let survivor = self.rest(session, now).map(|parting| parting.survivor);
+        self.requeue_after_loss(survivor.into_iter().chain([session]).collect(), now);
     }
 
     /// The turn of a session that waits.

@@ -20,9 +20,13 @@ use crate::sessions::{LastPartner, SessionKey, State, Wish};
 pub(crate) struct HalfRoom {
     pub(crate) session: SessionKey,
     pub(crate) partner: ClientId,
-    initiator: bool,
+    pub(crate) initiator: bool,
     /// The highest `seq` that it has of its partner's.
     pub(crate) received: u64,
+    /// The highest `seq` of its own.
+    pub(crate) newest: u64,
+    /// Whether it was last told that its partner is away.
+    pub(crate) partner_away: bool,
     until: Time,
 }
 
@@ -34,7 +38,7 @@ impl Matchmaker {
     /// contradict each other make no room: whoever comes second is told that it is over.
     pub(crate) fn hold(&mut self, session: SessionKey, announced: InRoom, now: Time) {
         let client = self.sessions[session].client;
-        let InRoom { room, partner, initiator, received, .. } = announced;
+        let InRoom { room, partner, initiator, received, sent: newest, partner_away, .. } = announced;
         let other = self.halves.get(&room).map(|half| {
             let fits = half.partner == client && self.sessions[half.session].client == partner;
             fits && half.initiator != initiator
@@ -44,10 +48,11 @@ impl Matchmaker {
         }
         self.take_word(session, announced, now);
         if other == Some(true) {
-            return self.restore(room, (session, initiator, received), now);
+            let second = Side { session, initiator, received, newest, partner_away };
+            return self.restore(room, &second, now);
         }
         let until = (Time::ZERO + self.config.recovery).max(now + self.config.link_grace);
-        self.halves.insert(room, HalfRoom { session, partner, initiator, received, until });
+        self.halves.insert(room, HalfRoom { session, partner, initiator, received, newest, partner_away, until });
         self.sessions[session].state = State::InHalfRoom(room);
         self.deadlines.add(until, Timer::HalfRoom(room));
     }
@@ -88,18 +93,38 @@ impl Matchmaker {
 
     /// Makes the room again of its two sides. It counts as begun now: whoever is left over soon keeps the place it has
     /// announced, as after any death of a process.
-    fn restore(&mut self, id: RoomId, (session, initiator, received): (SessionKey, bool, u64), now: Time) {
+    fn restore(&mut self, id: RoomId, second: &Side, now: Time) {
         let half = self.halves.remove(&id).expect("the caller has found it");
         self.deadlines.cancel(half.until, Timer::HalfRoom(id));
-        let first = Member { sent: received, acknowledged: received, ..Member::new(half.session) };
-        let second = Member { sent: half.received, acknowledged: half.received, ..Member::new(session) };
-        let members = if initiator { [second, first] } else { [first, second] };
+        let HalfRoom { session, initiator, received, newest, partner_away, .. } = half;
+        let first = Side { session, initiator, received, newest, partner_away };
+        let members = if first.initiator { [first.member(second), second.member(&first)] } else { [second.member(&first), first.member(second)] };
         let pool = self.sessions[members[0].session].wish().wishes.pool.clone();
-        let sessions = [session, half.session];
+        let sessions = [second.session, first.session];
         let room = self.rooms.insert(Room { id, pool, created: now, members });
         for session in sessions {
             self.sessions[session].state = State::InRoom(room);
         }
         self.resume(room);
+        for session in sessions {
+            self.tell_presence(session);
+            self.retry_resume(session, now);
+        }
+    }
+}
+
+/// What one of the two has announced.
+struct Side {
+    session: SessionKey,
+    initiator: bool,
+    received: u64,
+    newest: u64,
+    partner_away: bool,
+}
+
+impl Side {
+    fn member(&self, other: &Side) -> Member {
+        let Side { session, newest, partner_away, .. } = *self;
+        Member { session, sent: other.received, acknowledged: other.received, repeats: false, newest, partner_away }
     }
 }

@@ -19,10 +19,14 @@ mod output;
 mod pool;
 mod pools;
 mod query;
+mod resumable;
+mod resuming;
 mod rooms;
 mod sessions;
 mod suitability;
+mod taking;
 mod unlinking;
+mod windows;
 
 #[cfg(feature = "server")]
 pub mod server;

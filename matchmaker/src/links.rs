@@ -1,6 +1,6 @@
 //! The links, and which sessions are on them. Nothing is decided here.
 //!
-//! A link that has ended stays listed while sessions of it are unlinked: it tells who may attach them anew.
+//! A link that has ended stays listed while it has sessions: it tells who may attach them anew.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -19,8 +19,22 @@ pub struct LinkKey(u64);
 pub(crate) struct Link {
     pub(crate) hello: GatewayHello,
     pub(crate) sessions: HashMap<SessionNumber, SessionKey>,
-    /// Once it has ended: how long its sessions are kept.
-    pub(crate) kept_until: Option<Time>,
+    pub(crate) state: LinkState,
+    /// The highest number that a session has been attached by.
+    seen: SessionNumber,
+}
+
+/// How a link is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LinkState {
+    Up,
+    /// It has ended, and its sessions are kept for its gateway.
+    Down {
+        since: Time,
+        until: Time,
+    },
+    /// Its gateway has died. Left are sessions in their windows.
+    Dead,
 }
 
 /// All links.
@@ -34,7 +48,8 @@ impl Links {
     pub(crate) fn insert(&mut self, hello: GatewayHello) -> LinkKey {
         let key = LinkKey(self.ever);
         self.ever += 1;
-        self.by_key.insert(key, Link { hello, sessions: HashMap::new(), kept_until: None });
+        let link = Link { hello, sessions: HashMap::new(), state: LinkState::Up, seen: SessionNumber(0) };
+        self.by_key.insert(key, link);
         key
     }
 
@@ -47,24 +62,25 @@ impl Links {
     }
 
     pub(crate) fn is_up(&self, link: LinkKey) -> bool {
-        self.by_key.get(&link).is_some_and(|link| link.kept_until.is_none())
+        self.by_key.get(&link).is_some_and(|link| link.state == LinkState::Up)
     }
 
     /// Links that are up. Links are few: as many as workers.
     pub(crate) fn up(&self) -> usize {
-        self.by_key.values().filter(|link| link.kept_until.is_none()).count()
+        self.by_key.values().filter(|link| link.state == LinkState::Up).count()
     }
 
     /// The link that a worker has now.
     pub(crate) fn up_by(&self, hello: &GatewayHello) -> Option<LinkKey> {
-        let mut links = self.by_key.iter().filter(|(_, link)| link.kept_until.is_none());
+        let mut links = self.by_key.iter().filter(|(_, link)| link.state == LinkState::Up);
         links.find(|(_, link)| link.hello == *hello).map(|(key, _)| *key)
     }
 
-    /// Links, up or not, of the same worker of other processes.
+    /// Links, up or down, of the same worker of other processes that are not known to have died.
     pub(crate) fn of_other_boots(&self, hello: &GatewayHello) -> Vec<LinkKey> {
         let same_worker = |link: &Link| link.hello.gateway == hello.gateway && link.hello.worker == hello.worker;
-        let others = self.by_key.iter().filter(|(_, link)| same_worker(link) && link.hello.boot != hello.boot);
+        let is_other = |link: &Link| link.hello.boot != hello.boot && link.state != LinkState::Dead;
+        let others = self.by_key.iter().filter(|(_, link)| same_worker(link) && is_other(link));
         others.map(|(key, _)| *key).collect()
     }
 
@@ -74,6 +90,18 @@ impl Links {
 
     pub(crate) fn session(&self, link: LinkKey, number: SessionNumber) -> Option<SessionKey> {
         self.by_key.get(&link)?.sessions.get(&number).copied()
+    }
+
+    /// Whether that number has been used on the link. Sessions are attached in the order of their numbers.
+    pub(crate) fn has_seen(&self, link: LinkKey, number: SessionNumber) -> bool {
+        self.by_key.get(&link).is_some_and(|link| number <= link.seen)
+    }
+
+    /// That number is used on the link.
+    pub(crate) fn see(&mut self, link: LinkKey, number: SessionNumber) {
+        if let Some(link) = self.by_key.get_mut(&link) {
+            link.seen = link.seen.max(number);
+        }
     }
 
     pub(crate) fn add_session(&mut self, link: LinkKey, number: SessionNumber, session: SessionKey) {

@@ -6,6 +6,7 @@
 use std::collections::VecDeque;
 
 use duet_proto::frame::{Down, DownFrame, Up, UpFrame};
+use duet_proto::ids::ClientId;
 use duet_proto::link::GatewayHello;
 use duet_proto::time::Time;
 use rand::SeedableRng;
@@ -15,6 +16,7 @@ use crate::deadlines::{Deadlines, Timer};
 use crate::halves::Halves;
 use crate::links::Links;
 use crate::pools::Pools;
+use crate::resuming::Held;
 use crate::rooms::Rooms;
 use crate::sessions::{Session, SessionKey, Sessions};
 use crate::{Config, LinkKey, Output};
@@ -31,7 +33,8 @@ use crate::{Config, LinkKey, Output};
 /// ignored, and taking it down again does nothing.
 ///
 /// Sessions outlive their link for [`Config::link_grace`]. Meanwhile nothing is sent to them, and nobody is matched with them;
-/// what they have missed they hear when their gateway attaches them on its next link.
+/// what they have missed they hear when their gateway attaches them on its next link. Resumable sessions outlive their gateway, too,
+/// for the rest of their window.
 #[derive(Debug)]
 pub struct Matchmaker {
     pub(crate) config: Config,
@@ -43,6 +46,9 @@ pub struct Matchmaker {
     pub(crate) halves: Halves,
     pub(crate) pools: Pools,
     pub(crate) deadlines: Deadlines,
+    pub(crate) held: Held,
+    /// Those for whom more would have to be kept than may be; they end with the input.
+    pub(crate) overflowed: Vec<ClientId>,
     pub(crate) outputs: VecDeque<Output>,
     /// Raised for each new turn, so that equal queue times keep the order of arrival.
     pub(crate) arrivals: u64,
@@ -66,6 +72,8 @@ impl Matchmaker {
             halves: Halves::default(),
             pools: Pools::default(),
             deadlines: Deadlines::default(),
+            held: Held::default(),
+            overflowed: Vec::new(),
             outputs: VecDeque::new(),
             arrivals: 0,
             matches: 0,
@@ -81,6 +89,7 @@ impl Matchmaker {
             self.outputs.push_back(Output::LinkReplaced { link: earlier });
             self.unlink(earlier, now);
         }
+        self.end_overflowed(now);
         self.links.insert(hello)
     }
 
@@ -89,39 +98,52 @@ impl Matchmaker {
         if !self.links.is_up(link) {
             return;
         }
-        let done = match (self.links.session(link, frame.session), frame.kind) {
-            (None, Up::Attach(attach)) => self.attach(link, frame.session, attach, now),
-            (Some(session), kind) => self.handle(session, kind, now),
+        let UpFrame { session: number, client_seq, kind } = frame;
+        let done = match (self.links.session(link, number), kind) {
+            (None, Up::Attach(attach)) => self.attach(link, number, attach, now),
+            (Some(session), kind) => self.handle(session, client_seq, kind, now),
+            // It has ended, or lives elsewhere, and the gateway has not heard of it yet.
+            (None, _) if self.links.has_seen(link, number) => Ok(()),
             (None, _) => Err(Breach("a frame named a session that is not attached")),
         };
         if let Err(Breach(reason)) = done {
             self.outputs.push_back(Output::LinkRefused { link, reason });
             self.end_links(&[link], now);
         }
+        self.end_overflowed(now);
     }
 
     /// A link has ended. Its sessions keep what they have for [`Config::link_grace`].
     pub fn link_down(&mut self, link: LinkKey, now: Time) {
         if self.links.is_up(link) {
             self.unlink(link, now);
+            self.end_overflowed(now);
         }
     }
 
     /// The moment told by [`Matchmaker::poll_timeout`] has come. Harmless at other times.
     pub fn handle_timeout(&mut self, now: Time) {
-        let (mut ends, mut halves, mut retries) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut ends, mut expired, mut halves) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut resumes, mut retries) = (Vec::new(), Vec::new());
         while let Some(timer) = self.deadlines.take_due(now) {
             match timer {
                 Timer::Grace(link) => ends.push(link),
+                Timer::Window(client) => expired.push(client),
                 Timer::HalfRoom(room) => halves.push(room),
+                Timer::HeldResume(token) => resumes.push(token),
                 Timer::Retry { presser, .. } => retries.push(presser),
             }
         }
         // Those who are gone go first, so that nobody meets them; a half room may be among what they leave.
         self.end_links(&ends, now);
+        self.expire(expired, now);
         self.give_up_halves(halves, now);
+        for token in resumes {
+            self.end_wait(token, now);
+        }
         let retries = retries.into_iter().filter_map(|presser| self.sessions.by_client(presser)).collect();
         self.retry(retries, now);
+        self.end_overflowed(now);
     }
 
     /// The next thing to do, or `None` when there is nothing left.
@@ -134,11 +156,20 @@ impl Matchmaker {
         self.deadlines.next()
     }
 
-    /// Sends a frame to a session; to an unlinked one, nothing.
+    /// Sends a frame to a session; to an unlinked one, nothing. What a resumable one must not miss is kept for it.
     pub(crate) fn tell(&mut self, session: SessionKey, kind: Down) {
+        let (mut seq, mut taken) = (0, 0);
+        if let Some((client, resumable)) = self.sessions[session].resumable_mut().filter(|_| kind.is_numbered()) {
+            let mut is_full = false;
+            seq = resumable.log.push(&kind, &mut is_full);
+            taken = resumable.taken;
+            if is_full {
+                self.overflowed.push(client);
+            }
+        }
         let Session { link, number, .. } = self.sessions[session];
         if self.links.is_up(link) {
-            self.outputs.push_back(Output::Frame { link, frame: DownFrame { session: number, kind } });
+            self.outputs.push_back(Output::Frame { link, frame: DownFrame { session: number, seq, taken, kind } });
         }
     }
 
@@ -149,8 +180,9 @@ impl Matchmaker {
 
     /// Forgets a session that does nothing any more.
     pub(crate) fn remove_session(&mut self, session: SessionKey) {
+        self.close_window(session);
         let session = self.sessions.remove(session);
-        self.links.remove_session(session.link, session.number);
+        self.leave_link(session.link, session.number);
         for (left, until) in session.apart {
             self.deadlines.cancel(until, Timer::Retry { presser: session.client, left });
         }

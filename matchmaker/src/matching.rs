@@ -102,7 +102,7 @@ impl Matchmaker {
         Some(survivor)
     }
 
-    /// Finds each a partner, or a place in the queue. Those with the older turns choose first; who is unlinked does not choose.
+    /// Finds each a partner, or a place in the queue. Those with the older turns choose first; who is absent does not choose.
     pub(crate) fn place_all(&mut self, mut seekers: Vec<SessionKey>, now: Time) {
         seekers.sort_unstable_by_key(|seeker| self.sessions[*seeker].wish().turn);
         for seeker in seekers {
@@ -113,9 +113,9 @@ impl Matchmaker {
         }
     }
 
-    /// Looks again for those who were kept apart from somebody. Who finds nobody keeps its place and hears nothing.
+    /// Looks again for those who were kept apart from somebody, or were absent. Who finds nobody keeps its place and hears nothing.
     pub(crate) fn retry(&mut self, mut due: Vec<SessionKey>, now: Time) {
-        due.retain(|session| self.is_linked(*session) && matches!(self.sessions[*session].state, State::Waiting(_)));
+        due.retain(|session| self.is_present(*session) && matches!(self.sessions[*session].state, State::Waiting(_)));
         due.sort_unstable_by_key(|session| self.sessions[*session].wish().turn);
         due.dedup();
         for seeker in due {
@@ -141,14 +141,14 @@ impl Matchmaker {
         self.deadlines.add(until, Timer::Retry { presser: presser.client, left });
     }
 
-    /// The oldest waiter that suits. Who is unlinked is passed over, and finds nobody.
+    /// The oldest waiter that suits. Who is absent is passed over, and finds nobody.
     fn seek(&self, seeker: SessionKey, now: Time) -> Option<SessionKey> {
-        if !self.is_linked(seeker) {
+        if !self.is_present(seeker) {
             return None;
         }
         let seeker = &self.sessions[seeker];
         let mut waiters = self.pools.oldest_first(&seeker.wish().wishes.pool).map(|waiter| waiter.session);
-        waiters.find(|waiter| self.is_linked(*waiter) && suit(seeker, &self.sessions[*waiter], now))
+        waiters.find(|waiter| self.is_present(*waiter) && suit(seeker, &self.sessions[*waiter], now))
     }
 
     fn queue(&mut self, session: SessionKey, now: Time) {

@@ -54,7 +54,9 @@ pub struct SessionView<'a> {
     pub pool: Option<&'a PoolName>,
     /// Who the client says it is.
     pub identity: Option<&'a Identity>,
-    /// The gateway that holds its socket.
+    /// Whether it has no socket just now, and is kept for its window.
+    pub detached: bool,
+    /// The gateway that holds its socket, or held it last.
     pub gateway: &'a str,
     /// Since when it is known here.
     pub attached: Time,
@@ -159,6 +161,7 @@ impl Matchmaker {
             },
             pool: session.wish.as_ref().map(|wish| &wish.wishes.pool),
             identity: session.identity.as_ref(),
+            detached: session.is_detached(),
             gateway: &self.links.hello(session.link).gateway,
             attached: session.attached,
         }

@@ -34,11 +34,15 @@ pub(crate) struct Member {
     pub(crate) acknowledged: u64,
     /// Whether it was told to repeat, and the repeat has not come yet.
     pub(crate) repeats: bool,
+    /// The highest number that its gateway has shown. Above `sent`: the gateway keeps it, and will repeat it.
+    pub(crate) newest: u64,
+    /// Whether it was last told that the other is away.
+    pub(crate) partner_away: bool,
 }
 
 impl Member {
     pub(crate) fn new(session: SessionKey) -> Self {
-        Member { session, sent: 0, acknowledged: 0, repeats: false }
+        Member { session, sent: 0, acknowledged: 0, repeats: false, newest: 0, partner_away: false }
     }
 }
 
@@ -47,6 +51,11 @@ impl Room {
     pub(crate) fn sides(&mut self, session: SessionKey) -> (&mut Member, &mut Member) {
         let [first, second] = &mut self.members;
         if first.session == session { (first, second) } else { (second, first) }
+    }
+
+    pub(crate) fn member(&self, session: SessionKey) -> &Member {
+        let [first, second] = &self.members;
+        if first.session == session { first } else { second }
     }
 
     pub(crate) fn partner_of(&self, session: SessionKey) -> SessionKey {

@@ -6,10 +6,12 @@ use std::ops::{Bound, Index, IndexMut};
 use duet_proto::frame::{Identity, PartnerLeftReason, Wishes};
 use duet_proto::ids::{ClientId, RoomId, SessionNumber, TicketNumber};
 use duet_proto::time::Time;
+use duet_proto::token::TokenHash;
 use slab::Slab;
 
 use crate::LinkKey;
 use crate::pool::{Place, Turn};
+use crate::resumable::Resumable;
 use crate::rooms::RoomKey;
 
 /// A session inside the machine.
@@ -33,6 +35,8 @@ pub(crate) struct Session {
     pub(crate) last_partner: Option<LastPartner>,
     /// Whom it left by `next`, and until when the two are kept apart.
     pub(crate) apart: Vec<(ClientId, Time)>,
+    /// If it outlives its socket.
+    pub(crate) resumable: Option<Box<Resumable>>,
 }
 
 /// What a session asked for, and its turn.
@@ -68,17 +72,29 @@ impl Session {
         self.wish.as_ref().expect("nobody waits or meets without having asked")
     }
 
+    /// The resumable part, and whose it is.
+    pub(crate) fn resumable_mut(&mut self) -> Option<(ClientId, &mut Resumable)> {
+        let client = self.client;
+        self.resumable.as_deref_mut().map(|resumable| (client, resumable))
+    }
+
+    /// Whether it has no socket.
+    pub(crate) fn is_detached(&self) -> bool {
+        self.resumable.as_ref().is_some_and(|resumable| resumable.detached_until.is_some())
+    }
+
     /// Whether this one keeps apart from another.
     pub(crate) fn keeps_apart_from(&self, other: ClientId, now: Time) -> bool {
         self.apart.iter().any(|(client, until)| *client == other && *until > now)
     }
 }
 
-/// All sessions, by key, and by client in the order of ids.
+/// All sessions, by key, by token, and by client in the order of ids.
 #[derive(Debug, Default)]
 pub(crate) struct Sessions {
     slab: Slab<Session>,
     by_client: BTreeMap<ClientId, SessionKey>,
+    by_token: BTreeMap<TokenHash, SessionKey>,
 }
 
 impl Sessions {
@@ -86,13 +102,54 @@ impl Sessions {
         let client = session.client;
         let key = SessionKey(self.slab.insert(session));
         self.by_client.insert(client, key);
+        self.index_tokens(key);
         key
     }
 
     pub(crate) fn remove(&mut self, key: SessionKey) -> Session {
+        self.forget_tokens(key);
         let session = self.slab.remove(key.0);
         self.by_client.remove(&session.client);
         session
+    }
+
+    /// Whose token it is: the newest one, or the one before while that is still good.
+    pub(crate) fn by_token(&self, token: TokenHash) -> Option<SessionKey> {
+        self.by_token.get(&token).copied()
+    }
+
+    /// A token was used, and another given out. The used one stays good until the client has spoken.
+    pub(crate) fn rotate_tokens(&mut self, key: SessionKey, used: TokenHash, next: TokenHash) {
+        self.set_tokens(key, next, Some(used));
+    }
+
+    /// The client has spoken: only its newest token is good.
+    pub(crate) fn settle_tokens(&mut self, key: SessionKey) {
+        let Some(Resumable { token, earlier_token: Some(_), .. }) = self[key].resumable.as_deref() else { return };
+        self.set_tokens(key, *token, None);
+    }
+
+    /// The tokens are these.
+    pub(crate) fn set_tokens(&mut self, key: SessionKey, token: TokenHash, earlier: Option<TokenHash>) {
+        self.forget_tokens(key);
+        if let Some(resumable) = &mut self.slab[key.0].resumable {
+            (resumable.token, resumable.earlier_token) = (token, earlier);
+        }
+        self.index_tokens(key);
+    }
+
+    fn index_tokens(&mut self, key: SessionKey) {
+        for token in tokens(&self.slab[key.0]) {
+            self.by_token.insert(token, key);
+        }
+    }
+
+    fn forget_tokens(&mut self, key: SessionKey) {
+        for token in tokens(&self.slab[key.0]) {
+            if self.by_token.get(&token) == Some(&key) {
+                self.by_token.remove(&token);
+            }
+        }
     }
 
     pub(crate) fn by_client(&self, client: ClientId) -> Option<SessionKey> {
@@ -108,6 +165,11 @@ impl Sessions {
     pub(crate) fn len(&self) -> usize {
         self.slab.len()
     }
+}
+
+fn tokens(session: &Session) -> impl Iterator<Item = TokenHash> + use<> {
+    let tokens = session.resumable.as_ref().map(|resumable| [Some(resumable.token), resumable.earlier_token]);
+    tokens.into_iter().flatten().flatten()
 }
 
 impl Index<SessionKey> for Sessions {

@@ -1,5 +1,7 @@
 //! How large the parts of a message may be. Bounds that an operator can set are settings of the gateway instead.
 
+use std::time::Duration;
+
 /// Levels of objects and arrays in a client's message, the message itself included.
 pub const JSON_DEPTH: usize = 16;
 /// Members of any object in a client's message.
@@ -34,7 +36,14 @@ pub const CANDIDATE_TYPE: usize = 16;
 /// Characters of a gateway's or replica's name.
 pub const PROCESS_NAME: usize = 128;
 
+/// Messages that are kept for a resumable client until it acknowledges them.
+pub const RESUME_MESSAGES: usize = 256;
+/// Bytes of them, their overhead in memory included, unless a single one is larger.
+pub const RESUME_BYTES: usize = 256 * 1024;
+/// The longest window in which a session may be resumed.
+pub const RESUME_WINDOW: Duration = Duration::from_secs(600);
+
 /// Bytes of frames that travel as one gRPC message, unless a single frame is larger.
 pub const BATCH_BYTES: usize = 128 * 1024;
 /// Bytes of one gRPC message on the link that are still decoded.
-pub const LINK_MESSAGE_BYTES: usize = 256 * 1024;
+pub const LINK_MESSAGE_BYTES: usize = 512 * 1024;

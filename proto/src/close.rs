@@ -11,7 +11,7 @@ pub enum CloseCode {
     Unsupported,
     /// Text that isn't UTF-8.
     InvalidUtf8,
-    /// Over the message rate for too long, or too many bad messages.
+    /// Over the message rate for too long, too many bad messages, or too much unacknowledged.
     Policy,
     /// A message over the size limit.
     TooBig,
@@ -21,6 +21,8 @@ pub enum CloseCode {
     Restart,
     /// The client is too slow for its own messages.
     TryAgainLater,
+    /// The session goes on over another connection.
+    ResumedElsewhere,
 }
 
 impl CloseCode {
@@ -34,17 +36,31 @@ impl CloseCode {
         self.row().1
     }
 
+    /// Whether a session that may be resumed is kept after such a close.
+    pub fn keeps_session(self) -> bool {
+        match self {
+            CloseCode::Internal | CloseCode::Restart | CloseCode::TryAgainLater | CloseCode::ResumedElsewhere => true,
+            CloseCode::Normal
+            | CloseCode::ProtocolError
+            | CloseCode::Unsupported
+            | CloseCode::InvalidUtf8
+            | CloseCode::Policy
+            | CloseCode::TooBig => false,
+        }
+    }
+
     fn row(self) -> (u16, &'static str) {
         match self {
             CloseCode::Normal => (1000, ""),
             CloseCode::ProtocolError => (1002, "framing error"),
             CloseCode::Unsupported => (1003, "text messages only"),
             CloseCode::InvalidUtf8 => (1007, "text is not UTF-8"),
-            CloseCode::Policy => (1008, "too many refused messages"),
+            CloseCode::Policy => (1008, "over a limit"),
             CloseCode::TooBig => (1009, "message too big"),
             CloseCode::Internal => (1011, "internal error"),
             CloseCode::Restart => (1012, "gateway is going away, reconnect"),
             CloseCode::TryAgainLater => (1013, "too slow to read its messages"),
+            CloseCode::ResumedElsewhere => (4409, "resumed elsewhere"),
         }
     }
 }

@@ -8,9 +8,13 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::ids::{ClientId, RoomId, SessionNumber, TicketNumber};
-use crate::queue::Weigh;
+use crate::token::TokenHash;
 
+mod resumable;
+mod weight;
 mod wire;
+
+pub use resumable::{LastRoom, Resumable, SessionEndedReason, SessionResumed};
 
 pub use wire::InvalidFrame;
 
@@ -19,6 +23,8 @@ pub use wire::InvalidFrame;
 pub struct UpFrame {
     /// Whose.
     pub session: SessionNumber,
+    /// Of a resumable session's client: everything up to this number is in this frame or before. 0 says nothing.
+    pub client_seq: u64,
     /// What.
     pub kind: Up,
 }
@@ -35,8 +41,12 @@ pub enum Up {
     Forward(Forward),
     Ack { ticket: TicketNumber, seq: u64 },
     Report { attempt: u32, room: RoomId, reason: String, details: String },
-    Detach,
+    End,
     Decline { ticket: TicketNumber },
+    Broken { ticket: TicketNumber },
+    Detach,
+    ResumeSession { token: TokenHash, next_token: TokenHash, ack: u64 },
+    Settle { ack: u64 },
 }
 
 /// A session begins, or is announced again on a new link.
@@ -50,6 +60,8 @@ pub struct Attach {
     pub attempt: u32,
     /// What it was doing when its last link broke.
     pub doing: Doing,
+    /// If it outlives its socket.
+    pub resumable: Option<Box<Resumable>>,
 }
 
 /// What an announced session was doing.
@@ -76,6 +88,10 @@ pub struct InRoom {
     pub initiator: bool,
     /// The highest `seq` that it has of the partner's.
     pub received: u64,
+    /// The highest `seq` that it has given a message for the partner.
+    pub sent: u64,
+    /// Whether it was last told that the partner is away.
+    pub partner_away: bool,
     /// What it had asked for; `waited` includes the time in the room.
     pub join: Join,
 }
@@ -146,6 +162,10 @@ pub struct Forward {
 pub struct DownFrame {
     /// To whom.
     pub session: SessionNumber,
+    /// Its number among those that a resumable session must not miss; else 0.
+    pub seq: u64,
+    /// With a number: the highest of the session's client's that was taken before this came about.
+    pub taken: u64,
     /// What.
     pub kind: Down,
 }
@@ -158,8 +178,49 @@ pub enum Down {
     Matched(Matched),
     Forward(Forward),
     PartnerLeft { ticket: TicketNumber, reason: PartnerLeftReason, requeued: bool },
-    Resume { ticket: TicketNumber, received: u64 },
+    Resume { ticket: TicketNumber, received: u64, passed: u64 },
     Ack { ticket: TicketNumber, seq: u64 },
+    PartnerAway { ticket: TicketNumber },
+    PartnerBack { ticket: TicketNumber },
+    SessionResumed(Box<SessionResumed>),
+    ResumeFailed,
+    SessionEnded { reason: SessionEndedReason },
+    Settled { taken: u64 },
+}
+
+impl Down {
+    /// The ticket that the frame belongs to, if it belongs to one.
+    pub fn ticket(&self) -> Option<TicketNumber> {
+        match self {
+            Down::Waiting { ticket, .. }
+            | Down::Matched(Matched { ticket, .. })
+            | Down::Forward(Forward { ticket, .. })
+            | Down::PartnerLeft { ticket, .. }
+            | Down::Resume { ticket, .. }
+            | Down::Ack { ticket, .. }
+            | Down::PartnerAway { ticket }
+            | Down::PartnerBack { ticket } => Some(*ticket),
+            Down::SessionResumed(_) | Down::ResumeFailed | Down::SessionEnded { .. } | Down::Settled { .. } => None,
+        }
+    }
+
+    /// Whether a resumable session gets it with a number: what tells of its fate, or comes from its partner.
+    pub fn is_numbered(&self) -> bool {
+        match self {
+            Down::Waiting { .. }
+            | Down::Matched(_)
+            | Down::Forward(_)
+            | Down::PartnerLeft { .. }
+            | Down::PartnerAway { .. }
+            | Down::PartnerBack { .. } => true,
+            Down::Resume { .. }
+            | Down::Ack { .. }
+            | Down::SessionResumed(_)
+            | Down::ResumeFailed
+            | Down::SessionEnded { .. }
+            | Down::Settled { .. } => false,
+        }
+    }
 }
 
 /// A partner was found.
@@ -188,54 +249,4 @@ pub enum PartnerLeftReason {
     Disconnected,
     /// An operator closed the room.
     Closed,
-}
-
-/// What a frame costs beside its texts: more than its numbers and ids take on the wire.
-const FRAME_WEIGHT: usize = 96;
-
-impl Weigh for UpFrame {
-    fn weight(&self) -> usize {
-        let texts = match &self.kind {
-            Up::Attach(attach) => attach.identity.as_ref().map_or(0, Identity::weight) + attach.doing.weight(),
-            Up::Identify(identity) => identity.weight(),
-            Up::Join(join) => join.wishes.weight(),
-            Up::Next { wishes, .. } => wishes.weight(),
-            Up::Forward(forward) => forward.text.len(),
-            Up::Report { reason, details, .. } => reason.len() + details.len(),
-            Up::Leave { .. } | Up::Ack { .. } | Up::Detach | Up::Decline { .. } => 0,
-        };
-        FRAME_WEIGHT + texts
-    }
-}
-
-impl Weigh for DownFrame {
-    fn weight(&self) -> usize {
-        let texts = match &self.kind {
-            Down::Waiting { pool, .. } => pool.0.len(),
-            Down::Forward(forward) => forward.text.len(),
-            Down::Matched(_) | Down::PartnerLeft { .. } | Down::Resume { .. } | Down::Ack { .. } => 0,
-        };
-        FRAME_WEIGHT + texts
-    }
-}
-
-impl Identity {
-    fn weight(&self) -> usize {
-        self.user.len()
-    }
-}
-
-impl Wishes {
-    fn weight(&self) -> usize {
-        self.pool.0.len()
-    }
-}
-
-impl Doing {
-    fn weight(&self) -> usize {
-        match self {
-            Doing::Idle => 0,
-            Doing::Waiting(join) | Doing::InRoom(InRoom { join, .. }) => join.wishes.weight(),
-        }
-    }
 }

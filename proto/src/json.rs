@@ -5,6 +5,6 @@ mod object;
 mod server;
 mod signal;
 
-pub use client::{ClientMessage, IceState, Token};
-pub use server::{ErrorCode, Refusal, ServerMessage};
+pub use client::{ClientMessage, IceState, Numbered, Token};
+pub use server::{ErrorCode, Refusal, ResumedRoom, ResumedState, ServerMessage, numbered};
 pub use signal::{Signal, SignalKind};

@@ -11,7 +11,10 @@ use std::{env, fs};
 
 use duet_proto::frame::{PartnerLeftReason, PoolName};
 use duet_proto::ids::{ClientId, RoomId};
-use duet_proto::json::{ClientMessage, ErrorCode, Refusal, ServerMessage, SignalKind};
+use duet_proto::json::{
+    ClientMessage, ErrorCode, Numbered, Refusal, ResumedRoom, ResumedState, ServerMessage, SignalKind, numbered,
+};
+use duet_proto::token::ResumeToken;
 use proptest::prelude::*;
 
 #[test]
@@ -28,9 +31,31 @@ fn client_messages_are_understood_as_the_golden_file_says() {
     compare(&path, &made);
 }
 
+#[test]
+fn numbered_client_messages_are_understood_as_the_golden_file_says() {
+    let path = golden("numbered.txt");
+    let mut made = String::new();
+    for line in fs::read_to_string(&path).unwrap().lines() {
+        if let Some(text) = line.strip_prefix("> ") {
+            let numbers = match Numbered::parse(text) {
+                Ok(Numbered { seq, ack, message }) => format!("# {seq:?} {ack:?}\n{}", answer(message)),
+                Err(refusal) => answer(Err(refusal)),
+            };
+            made += &format!("{line}\n{numbers}\n");
+        } else if !["= ", "! ", "# "].iter().any(|prefix| line.starts_with(prefix)) {
+            made += &format!("{line}\n");
+        }
+    }
+    compare(&path, &made);
+}
+
 /// `= ` what is done, or `! ` what is refused.
 fn understood(text: &str) -> String {
-    match ClientMessage::parse(text) {
+    answer(ClientMessage::parse(text))
+}
+
+fn answer(message: Result<ClientMessage, Refusal>) -> String {
+    match message {
         Ok(ClientMessage::Signal { room, signal }) => {
             format!("= for {room:?}: {}", String::from_utf8_lossy(&signal.text(client(1))))
         }
@@ -43,7 +68,35 @@ fn understood(text: &str) -> String {
 fn server_messages_are_written_as_the_golden_file_says() {
     let pool = PoolName::default();
     let messages = [
-        ServerMessage::Ready { client_id: client(1) },
+        ServerMessage::Ready { client_id: client(1), resume_token: None, resume_window: None },
+        ServerMessage::Ready {
+            client_id: client(1),
+            resume_token: Some(token()),
+            resume_window: Some(Duration::from_secs(15)),
+        },
+        ServerMessage::Ready { client_id: client(1), resume_token: None, resume_window: Some(Duration::ZERO) },
+        ServerMessage::Resumed {
+            client_id: client(1),
+            state: ResumedState::Matched,
+            room: Some(ResumedRoom {
+                room_id: RoomId::from_random([3; 16]),
+                partner_id: client(2),
+                initiator: false,
+                partner_away: true,
+            }),
+            ack: 7,
+            resume_token: token(),
+        },
+        ServerMessage::Resumed {
+            client_id: client(1),
+            state: ResumedState::Idle,
+            room: None,
+            ack: 0,
+            resume_token: token(),
+        },
+        ServerMessage::PartnerAway,
+        ServerMessage::PartnerBack,
+        ServerMessage::Void,
         ServerMessage::Authenticated { user_id: "ann \"the\" one".to_owned(), verified: false },
         ServerMessage::Waiting { pool: pool.clone(), position: Some(3) },
         ServerMessage::Waiting { pool, position: None },
@@ -52,7 +105,8 @@ fn server_messages_are_written_as_the_golden_file_says() {
         ServerMessage::PartnerLeft { reason: PartnerLeftReason::Next, requeued: false },
         ServerMessage::PartnerLeft { reason: PartnerLeftReason::Disconnected, requeued: true },
         ServerMessage::PartnerLeft { reason: PartnerLeftReason::Closed, requeued: false },
-        ServerMessage::Pong { id: None },
+        ServerMessage::Pong { id: None, ack: None },
+        ServerMessage::Pong { id: None, ack: Some(12) },
         ServerMessage::GoingAway { reconnect_in: Duration::from_millis(1500) },
         ServerMessage::Error(Refusal::unknown_type()),
         ServerMessage::Error(
@@ -62,8 +116,18 @@ fn server_messages_are_written_as_the_golden_file_says() {
             id: Some("e-1".to_owned()),
             ..Refusal::new(ErrorCode::Internal, "our fault".to_owned())
         }),
+        ServerMessage::Error(Refusal { refused: Some(9), ..Refusal::unknown_type() }),
+        ServerMessage::Error(Refusal {
+            expected: Some(7),
+            ..Refusal::invalid("`seq` is 9, and 7 comes next".to_owned())
+        }),
+        ServerMessage::Error(Refusal::new(ErrorCode::ResumeFailed, "no such session".to_owned())),
     ];
-    let made: String = messages.iter().map(|message| text_of(message) + "\n").collect();
+    let texts = messages.iter().map(|message| text_of(message) + "\n");
+    let away = ServerMessage::PartnerAway.text();
+    let numbers = [numbered(&away, 5, None), numbered(&away, 6, Some(4))];
+    let numbers = numbers.iter().map(|text| String::from_utf8_lossy(text).into_owned() + "\n");
+    let made: String = texts.chain(numbers).collect();
     compare(&golden("server.txt"), &made);
 }
 
@@ -147,6 +211,10 @@ fn client(number: u8) -> ClientId {
 
 fn text_of(message: &ServerMessage) -> String {
     String::from_utf8(message.text().to_vec()).unwrap()
+}
+
+fn token() -> ResumeToken {
+    ResumeToken::from_random([0xfb; 32])
 }
 
 fn golden(name: &str) -> std::path::PathBuf {

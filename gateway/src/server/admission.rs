@@ -91,10 +91,23 @@ pub(super) fn check_handshake<'a>(method: &Method, headers: &'a HeaderMap) -> Re
     }
 }
 
-/// Whether one of the headers of that name lists the token, in any case: lists may be split over several headers.
+/// Whether the client offers the layer `duet.v1`. Other subprotocols are not for us; the base layer needs none.
+pub(super) fn offers_duet_v1(headers: &HeaderMap) -> bool {
+    elements(headers, &header::SEC_WEBSOCKET_PROTOCOL).any(|protocol| protocol == DUET_V1)
+}
+
+/// The subprotocol in which nothing is lost.
+pub(super) const DUET_V1: &str = "duet.v1";
+
+/// Whether one of the headers of that name lists the token, in any case.
 fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
+    elements(headers, name).any(|element| element.eq_ignore_ascii_case(token))
+}
+
+/// What the headers of that name list: lists may be split over several headers.
+fn elements<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> + use<'a> {
     let lists = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
-    lists.flat_map(|list| list.split(',')).any(|element| element.trim().eq_ignore_ascii_case(token))
+    lists.flat_map(|list| list.split(',')).map(str::trim)
 }
 
 fn unavailable(code: &'static str, message: &'static str) -> Refusal {

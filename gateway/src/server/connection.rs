@@ -2,7 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
-use std::task::Waker;
+use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use duet_proto::close::CloseCode;
@@ -17,6 +17,8 @@ pub(super) struct Connection {
     pub(super) link: usize,
     pub(super) session: RefCell<Session>,
     pub(super) outbox: RefCell<Outbox>,
+    /// Whether it is counted among those without a socket.
+    pub(super) is_detached: Cell<bool>,
     /// The socket task's, while it waits.
     waker: Cell<Option<Waker>>,
 }
@@ -28,6 +30,7 @@ impl Connection {
             link,
             session: RefCell::new(session),
             outbox: RefCell::new(Outbox::new(max_outbound_bytes)),
+            is_detached: Cell::new(false),
             waker: Cell::new(None),
         }
     }
@@ -35,6 +38,14 @@ impl Connection {
     /// The socket's task waits for something to send.
     pub(super) fn wait(&self, waker: &Waker) {
         self.waker.set(Some(waker.clone()));
+    }
+
+    /// Ready once something has happened to the session since this was asked before.
+    pub(super) fn poll_woken(&self, cx: &Context<'_>) -> Poll<()> {
+        match self.waker.replace(Some(cx.waker().clone())) {
+            Some(_) => Poll::Pending,
+            None => Poll::Ready(()),
+        }
     }
 
     /// There is something to send.
@@ -64,9 +75,23 @@ pub(super) enum SocketEnd {
     /// By a close frame with this code.
     Close(CloseCode),
     /// The client closed; its close frame is answered.
-    Answer,
+    Answer {
+        /// Whether it will not come back.
+        is_final: bool,
+    },
     /// Without a word: nobody is there.
     Abort,
+}
+
+impl SocketEnd {
+    /// Whether the client is done, or was sent away, so that its session is not kept.
+    pub(super) fn is_final(self) -> bool {
+        match self {
+            SocketEnd::Abort => false,
+            SocketEnd::Answer { is_final } => is_final,
+            SocketEnd::Close(code) => !code.keeps_session(),
+        }
+    }
 }
 
 impl Outbox {

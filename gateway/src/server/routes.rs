@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
-use axum::response::{IntoResponse, Response};
+use axum::response::{AppendHeaders, IntoResponse, Response};
 use axum::routing::{any, get};
 use axum::{Json, Router};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -12,10 +12,11 @@ use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::admission::{self, Refusal};
+use super::socket::Upgrade;
 use super::{Shared, assets};
 
 /// The routes of one worker. Sockets that upgrade are handed to `upgrades`.
-pub(super) fn router(worker: usize, shared: Arc<Shared>, upgrades: mpsc::Sender<OnUpgrade>) -> Router {
+pub(super) fn router(worker: usize, shared: Arc<Shared>, upgrades: mpsc::Sender<Upgrade>) -> Router {
     Router::new()
         .route("/ws", any(upgrade))
         .route("/ws/check", get(check))
@@ -31,7 +32,7 @@ pub(super) fn router(worker: usize, shared: Arc<Shared>, upgrades: mpsc::Sender<
 struct WorkerRoutes {
     worker: usize,
     shared: Arc<Shared>,
-    upgrades: mpsc::Sender<OnUpgrade>,
+    upgrades: mpsc::Sender<Upgrade>,
 }
 
 async fn upgrade(State(routes): State<WorkerRoutes>, mut request: Request) -> Result<Response, Refusal> {
@@ -40,7 +41,8 @@ async fn upgrade(State(routes): State<WorkerRoutes>, mut request: Request) -> Re
     let on_upgrade = on_upgrade.ok_or_else(Refusal::not_upgradable)?;
     admission::check_client(&routes.shared, routes.worker, request.headers())?;
     let place = routes.upgrades.try_reserve().map_err(|_| Refusal::busy())?;
-    place.send(on_upgrade);
+    let is_v1 = admission::offers_duet_v1(request.headers());
+    place.send(Upgrade { on_upgrade, is_v1 });
 
     let accept = HeaderValue::from_str(&derive_accept_key(key.as_bytes())).expect("base64 fits in a header");
     let headers = [
@@ -48,7 +50,9 @@ async fn upgrade(State(routes): State<WorkerRoutes>, mut request: Request) -> Re
         (header::UPGRADE, HeaderValue::from_static("websocket")),
         (header::SEC_WEBSOCKET_ACCEPT, accept),
     ];
-    Ok((StatusCode::SWITCHING_PROTOCOLS, headers).into_response())
+    let protocol = [(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(admission::DUET_V1))];
+    let protocol = is_v1.then_some(protocol).into_iter().flatten();
+    Ok((StatusCode::SWITCHING_PROTOCOLS, headers, AppendHeaders(protocol)).into_response())
 }
 
 /// Says what `/ws` would, where a browser can see it.

@@ -12,6 +12,7 @@ use std::time::Duration;
 use axum::body::Bytes;
 use duet_proto::close::CloseCode;
 use duet_proto::time::Time;
+use futures_util::future::join;
 use futures_util::{Sink, SinkExt, Stream};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
@@ -23,6 +24,7 @@ use tokio::time::{Instant, Sleep, sleep_until, timeout, timeout_at};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::error::{CapacityError, Error};
 use tokio_tungstenite::tungstenite::protocol::frame::CloseFrame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode as CloseFrameCode;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
@@ -31,26 +33,34 @@ use super::worker::Worker;
 use super::{Ended, SocketSettings};
 use crate::session::Session;
 
+/// A request that was answered with 101.
+pub(super) struct Upgrade {
+    /// Its socket, once hyper has handed it over.
+    pub(super) on_upgrade: OnUpgrade,
+    /// Whether the layer `duet.v1` was agreed on.
+    pub(super) is_v1: bool,
+}
+
 /// Gives every socket that upgrades a task.
-pub(super) async fn take_upgrades(mut upgrades: mpsc::Receiver<OnUpgrade>, worker: Rc<Worker>) -> Ended {
-    while let Some(upgrade) = upgrades.recv().await {
+pub(super) async fn take_upgrades(mut upgrades: mpsc::Receiver<Upgrade>, worker: Rc<Worker>) -> Ended {
+    while let Some(Upgrade { on_upgrade, is_v1 }) = upgrades.recv().await {
         let worker = worker.clone();
         spawn_local(async move {
             // The client may be gone before it reads the answer to its upgrade.
-            let Ok(upgraded) = upgrade.await else { return };
+            let Ok(upgraded) = on_upgrade.await else { return };
             let parts = upgraded.downcast::<TokioIo<TcpStream>>().expect("accept.rs serves nothing else");
-            run(parts.io.into_inner(), parts.read_buf, &worker).await;
+            run(parts.io.into_inner(), parts.read_buf, is_v1, &worker).await;
         });
     }
     Ended::Failed("nothing accepts connections any more".to_owned())
 }
 
-async fn run(stream: TcpStream, already_read: Bytes, worker: &Worker) {
+async fn run(stream: TcpStream, already_read: Bytes, is_v1: bool, worker: &Worker) {
     let settings = worker.shared.settings.socket;
     let config = config(&settings);
     let socket = WebSocketStream::from_partially_read(stream, already_read.into(), Role::Server, Some(config)).await;
-    let _counted = worker.count_socket();
-    let connection = worker.open();
+    let counted = worker.count_socket();
+    let connection = worker.open(is_v1);
     let mut socket = Socket::new(socket, worker, settings.write_timeout);
     let end = loop {
         match poll_fn(|cx| socket.poll(cx, &connection)).await {
@@ -64,9 +74,37 @@ async fn run(stream: TcpStream, already_read: Bytes, worker: &Worker) {
         }
     };
     tracing::debug!(client = %connection.session.borrow().client(), ?end, "a client's connection ends");
-    drop(connection);
+    worker.socket_ended(&connection, end);
+    let closing = async {
+        socket.close(end).await;
+        drop(counted);
+    };
+    let detached = async {
+        poll_detached(worker, &connection).await;
+        drop(connection);
+    };
     // Boxed, so that a connection holds the memory for its end only when it ends.
-    Box::pin(socket.close(end)).await;
+    Box::pin(join(closing, detached)).await;
+}
+
+/// Gives a session without a socket its time, until it is over.
+async fn poll_detached(worker: &Worker, connection: &Connection) {
+    let timer = sleep_until(Instant::now());
+    let mut timer = std::pin::pin!(timer);
+    loop {
+        let deadline = connection.session.borrow().poll_timeout();
+        let Some(deadline) = deadline else { return };
+        timer.as_mut().reset(worker.clock.instant(deadline));
+        let is_due = poll_fn(|cx| {
+            if timer.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(true);
+            }
+            connection.poll_woken(cx).map(|()| false)
+        });
+        if is_due.await {
+            worker.feed(connection, Session::handle_timeout);
+        }
+    }
 }
 
 /// What happened on a socket.
@@ -146,7 +184,7 @@ impl<'a> Socket<'a> {
             Some(Ok(Message::Text(text))) => Event::Text(text),
             Some(Ok(Message::Binary(_))) => Event::End(SocketEnd::Close(CloseCode::Unsupported)),
             Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => Event::Heard,
-            Some(Ok(Message::Close(_))) => Event::End(SocketEnd::Answer),
+            Some(Ok(Message::Close(frame))) => Event::End(SocketEnd::Answer { is_final: is_final(frame.as_ref()) }),
             Some(Err(error)) => Event::End(refused(&error)),
             None => Event::End(SocketEnd::Abort),
         };
@@ -182,7 +220,7 @@ impl<'a> Socket<'a> {
         let deadline = Instant::now() + CLOSE_TIMEOUT;
         let sent = match end {
             SocketEnd::Abort => return,
-            SocketEnd::Answer => timeout_at(deadline, self.socket.flush()).await,
+            SocketEnd::Answer { .. } => timeout_at(deadline, self.socket.flush()).await,
             SocketEnd::Close(code) => {
                 let frame = CloseFrame { code: code.number().into(), reason: Utf8Bytes::from_static(code.reason()) };
                 timeout_at(deadline, self.socket.send(Message::Close(Some(frame)))).await
@@ -210,6 +248,12 @@ impl TryFrom<Outgoing> for Message {
             Outgoing::Ping => Ok(Message::Ping(Bytes::new())),
         }
     }
+}
+
+/// Whether a client that closes like this is done. A page that goes away says 1001; an application that closes says 1000, or, in a
+/// browser, nothing.
+fn is_final(frame: Option<&CloseFrame>) -> bool {
+    frame.is_none_or(|frame| matches!(frame.code, CloseFrameCode::Normal | CloseFrameCode::Away))
 }
 
 /// How the connection ends after a read failed.

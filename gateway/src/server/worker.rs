@@ -12,6 +12,7 @@ use duet_proto::frame::{DownFrame, UpFrame};
 use duet_proto::ids::{ClientId, SessionNumber};
 use duet_proto::queue::{Refused, Sender};
 use duet_proto::time::Time;
+use duet_proto::token::ResumeToken;
 use tokio::runtime::Builder;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::{JoinSet, LocalSet};
@@ -20,7 +21,7 @@ use tokio::time::timeout;
 use super::clock::Clock;
 use super::connection::{Connection, Outgoing, SocketEnd};
 use super::{Ended, Shared, Stage, accept, links, routes, socket};
-use crate::session::{Output, Session};
+use crate::session::{Output, ResumeTokens, Session};
 
 /// Runs a worker on this thread until it has drained, is stopped or fails.
 pub(super) fn run(index: usize, listener: TcpListener, shared: Arc<Shared>, stages: watch::Receiver<Stage>) -> Ended {
@@ -67,6 +68,8 @@ async fn serve(index: usize, listener: TcpListener, shared: Arc<Shared>, mut sta
     }
 }
 
+/// Sessions that a worker keeps without their sockets. With more, those whose connections break end at once.
+const MAX_DETACHED: usize = 16_384;
 /// Upgrades answered with 101 whose sockets hyper has not handed over yet.
 const PENDING_UPGRADES: usize = 1024;
 
@@ -80,6 +83,8 @@ pub(super) struct Worker {
     opened: Cell<u64>,
     /// Sockets that are open, those included whose session has ended and which only close.
     sockets: Cell<usize>,
+    /// Sessions without a socket.
+    detached: Cell<usize>,
     /// Tells the drain that a socket or a link ended.
     closed: Notify,
 }
@@ -107,6 +112,7 @@ impl Worker {
             links: (0..shared.matchmakers.count()).map(slot).collect(),
             opened: Cell::new(0),
             sockets: Cell::new(0),
+            detached: Cell::new(0),
             closed: Notify::new(),
             shared,
         }
@@ -119,7 +125,7 @@ impl Worker {
     }
 
     /// A client has come: begins its session, which ends when the guard is dropped.
-    pub(super) fn open(&self) -> OpenConnection<'_> {
+    pub(super) fn open(&self, is_v1: bool) -> OpenConnection<'_> {
         let number = self.opened.get() + 1;
         self.opened.set(number);
         let link = self.link_for(number);
@@ -130,7 +136,9 @@ impl Worker {
         };
         let jitter = self.shared.session.keepalive.interval.mul_f64(rand::random());
         let client = ClientId::from_random(rand::random());
-        let mut session = Session::new(self.shared.session.clone(), client, down_since, jitter, now);
+        let token = || ResumeToken::from_random(rand::random());
+        let tokens = is_v1.then(|| ResumeTokens { first: token(), next: token() });
+        let mut session = Session::new(self.shared.session.clone(), client, down_since, jitter, tokens, now);
         if up {
             session.handle_link_up(now);
         }
@@ -153,9 +161,23 @@ impl Worker {
         (0..count).map(|step| (start + step) % count).find(is_up).unwrap_or(start)
     }
 
+    /// A connection's socket is gone. Its session may be kept.
+    pub(super) fn socket_ended(&self, connection: &Connection, end: SocketEnd) {
+        let is_final = end.is_final() || self.detached.get() == MAX_DETACHED;
+        self.feed(connection, |session, now| session.handle_socket_end(is_final, now));
+        if !connection.session.borrow().is_over() {
+            connection.is_detached.set(true);
+            self.detached.set(self.detached.get() + 1);
+        }
+    }
+
     fn close(&self, connection: &Connection) {
-        connection.session.borrow_mut().handle_socket_end();
-        self.pass_outputs(connection);
+        if !connection.session.borrow().is_over() {
+            self.feed(connection, |session, now| session.handle_socket_end(true, now));
+        }
+        if connection.is_detached.get() {
+            self.detached.set(self.detached.get() - 1);
+        }
         self.connections.borrow_mut().remove(&connection.number);
     }
 
@@ -174,7 +196,9 @@ impl Worker {
                 Output::Ping => outbox.push(Outgoing::Ping),
                 Output::Close(code) => outbox.end(SocketEnd::Close(code)),
                 Output::Abort => outbox.end(SocketEnd::Abort),
-                Output::Frame(kind) => self.push(connection.link, UpFrame { session: connection.number, kind }),
+                Output::Frame { kind, client_seq } => {
+                    self.push(connection.link, UpFrame { session: connection.number, client_seq, kind });
+                }
                 Output::Fault { id, what } => tracing::error!(id, what, "a session met a fault of ours"),
             }
         }
@@ -227,7 +251,7 @@ impl Worker {
     pub(super) fn frame(&self, frame: DownFrame) {
         let connection = self.connections.borrow().get(&frame.session).cloned();
         if let Some(connection) = connection {
-            self.feed(&connection, |session, now| session.handle_frame(frame.kind, now));
+            self.feed(&connection, |session, now| session.handle_frame(frame, now));
         }
     }
 
@@ -264,7 +288,7 @@ impl Worker {
     }
 }
 
-/// A client's connection while its session lasts. However its task ends, the session ends with it.
+/// A client's connection while its session lasts, with a socket or without. However its task ends, the session ends with it.
 pub(super) struct OpenConnection<'a> {
     worker: &'a Worker,
     connection: Rc<Connection>,

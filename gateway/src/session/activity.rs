@@ -33,6 +33,8 @@ pub(super) struct InRoom {
     pub(super) room: RoomId,
     pub(super) partner: ClientId,
     pub(super) initiator: bool,
+    /// What the session was last told of the partner.
+    pub(super) partner_away: bool,
     /// What it had asked for, and its place then: for a requeueing that is not its fault.
     pub(super) wishes: Wishes,
     pub(super) since: Time,
@@ -52,6 +54,8 @@ impl Session {
                 partner: place.partner,
                 initiator: place.initiator,
                 received: place.from_partner.received(),
+                sent: place.to_partner.newest(),
+                partner_away: place.partner_away,
                 join: self.join(&place.wishes, place.since, now),
             }),
         }

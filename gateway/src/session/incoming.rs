@@ -19,6 +19,9 @@ impl Session {
         if self.closed {
             return;
         }
+        if self.resumable.is_some() {
+            return self.handle_numbered(text, now);
+        }
         match self.limits.message(now) {
             Verdict::Fine => match ClientMessage::parse(text) {
                 Ok(message) => self.handle_message(message, now),
@@ -33,20 +36,26 @@ impl Session {
         }
     }
 
-    fn handle_message(&mut self, message: ClientMessage, now: Time) {
+    pub(super) fn handle_message(&mut self, message: ClientMessage, now: Time) {
+        let waits = self.resumable.as_ref().is_some_and(|resumable| resumable.wanted.is_some());
+        if waits && !matches!(message, ClientMessage::Ping { .. }) {
+            // Whose message it is will be known when the resume is answered.
+            return self.refuse_unavailable();
+        }
         match message {
             ClientMessage::Auth { user, token } => self.authenticate(user, token.is_some(), now),
             ClientMessage::Available(wishes) => self.available(wishes, now),
             ClientMessage::Signal { room, signal } => self.signal(room.as_deref(), &signal, now),
             ClientMessage::Next { room } => self.next(room.as_deref(), now),
             ClientMessage::Leave { room } => self.leave(room.as_deref(), now),
-            ClientMessage::Ping { id } => self.tell(&ServerMessage::Pong { id }),
+            ClientMessage::Ping { id } => self.tell(&ServerMessage::Pong { id, ack: self.taken() }),
             ClientMessage::State { ice: _ } => {}
             ClientMessage::Report { room, reason, details } => self.report(room.as_deref(), reason, details, now),
+            ClientMessage::Resume { .. } => self.refuse(Refusal::unknown_type()),
         }
     }
 
-    fn refuse_bad_message(&mut self, refusal: Refusal, now: Time) {
+    pub(super) fn refuse_bad_message(&mut self, refusal: Refusal, now: Time) {
         self.refuse(refusal);
         if self.limits.bad_message(now) {
             self.close(CloseCode::Policy);
@@ -175,7 +184,7 @@ impl Session {
     }
 
     /// Whether the link has been down for too long to keep anything for it.
-    fn is_unavailable(&self, now: Time) -> bool {
+    pub(super) fn is_unavailable(&self, now: Time) -> bool {
         matches!(self.link, Link::DownSince(since) if now.since(since) >= self.config.unavailable_after)
     }
 }

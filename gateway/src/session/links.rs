@@ -12,10 +12,11 @@ impl Session {
         self.link = Link::Up;
         if let Activity::InRoom(place) = &mut self.activity {
             place.to_partner.open = false;
-            place.from_partner.settle();
+            place.from_partner.start_over();
         }
-        let announcement = self.announcement(now);
-        self.outputs.push_back(Output::Frame(announcement));
+        let kind = self.announcement(now);
+        self.outputs.push_back(Output::Frame { kind, client_seq: 0 });
+        self.push_wanted();
     }
 
     /// The link broke. What was sent on it may or may not have arrived.
@@ -23,8 +24,12 @@ impl Session {
         self.link = Link::DownSince(now);
     }
 
-    /// When a wish that waits for a link is refused. A session that was told `waiting` keeps waiting in silence.
+    /// When a wish that waits for a link is refused. A session that was told `waiting` keeps waiting in silence, as does one whose
+    /// wish has a number: later messages may have been taken since.
     pub(super) fn wish_deadline(&self) -> Option<Time> {
+        if self.resumable.is_some() {
+            return None;
+        }
         match (&self.activity, self.link) {
             (Activity::Seeking(seeking), Link::DownSince(since)) if !seeking.answered => {
                 Some(since + self.config.unavailable_after)

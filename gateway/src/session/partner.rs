@@ -3,64 +3,89 @@
 //! A frame for a ticket that is over crossed with a message of the client's; it is ignored, and the matchmaker learns of
 //! that message in its turn.
 
-use duet_proto::frame::{Down, Forward, Matched, PartnerLeftReason, PoolName, Up};
+use bytes::Bytes;
+use duet_proto::frame::{Down, DownFrame, Forward, Matched, Up};
 use duet_proto::ids::TicketNumber;
-use duet_proto::json::{ErrorCode, Refusal, ServerMessage};
+use duet_proto::json::ServerMessage;
 use duet_proto::time::Time;
 
 use super::activity::{Activity, InRoom, Seeking};
-use super::sequence::{Arrival, FromPartner, ToPartner};
-use super::{Link, Output, Session};
+use super::sequence::{Arrival, FromPartner, Hole, ToPartner};
+use super::{Link, Session};
 
 impl Session {
     /// A frame came from the matchmaker.
-    pub fn handle_frame(&mut self, frame: Down, now: Time) {
+    pub fn handle_frame(&mut self, frame: DownFrame, now: Time) {
+        let DownFrame { seq, taken, kind: frame, .. } = frame;
+        if self.is_over || !self.admit(seq, taken, &frame) {
+            return;
+        }
+        let text = frame.is_numbered().then(|| fate_text(&frame));
+        let is_news = self.apply(frame, now);
+        match text {
+            Some(text) if is_news => self.send_fate(seq, &text),
+            // One of the client's own messages came first. Its number must not be missing.
+            Some(_) if seq > 0 => self.send_fate(seq, &ServerMessage::Void.text()),
+            _ => {}
+        }
+        self.acknowledge_due(now);
+    }
+
+    /// Does what a frame says. Tells whether it means something to the client.
+    fn apply(&mut self, frame: Down, now: Time) -> bool {
         match frame {
-            Down::Waiting { ticket, pool, position, waited } => self.waiting(ticket, pool, position, now - waited),
-            Down::Matched(matched) => self.matched(&matched, now),
-            Down::Forward(forward) => self.hear(forward, now),
-            Down::Resume { ticket, received } => self.resume(ticket, received),
+            Down::Waiting { ticket, waited, .. } => return self.waiting(ticket, now - waited),
+            Down::Matched(matched) => return self.matched(&matched, now),
+            Down::Forward(forward) => return self.hear(&forward, now),
+            Down::PartnerLeft { ticket, requeued, .. } => return self.partner_left(ticket, requeued, now),
+            Down::PartnerAway { ticket } => return self.partner_is(ticket, true),
+            Down::PartnerBack { ticket } => return self.partner_is(ticket, false),
+            Down::Resume { ticket, received, passed } => self.resume(ticket, received, passed),
             Down::Ack { ticket, seq } => {
                 if let Some(place) = self.in_room(ticket) {
                     place.to_partner.acknowledge(seq);
                 }
             }
-            Down::PartnerLeft { ticket, reason, requeued } => self.partner_left(ticket, reason, requeued, now),
+            Down::SessionResumed(resumed) => self.resumed(*resumed, now),
+            Down::ResumeFailed => self.resume_failed(),
+            Down::SessionEnded { reason } => self.ended(reason),
+            Down::Settled { taken } => {
+                if let Some(resumable) = &mut self.resumable {
+                    resumable.note_taken(taken);
+                }
+            }
         }
+        false
     }
 
-    fn waiting(&mut self, ticket: TicketNumber, pool: PoolName, position: u64, since: Time) {
-        let Some(seeking) = self.seeking(ticket) else { return };
+    fn waiting(&mut self, ticket: TicketNumber, since: Time) -> bool {
+        let Some(seeking) = self.seeking(ticket) else { return false };
         seeking.answered = true;
         seeking.since = since;
-        let position = Some(position).filter(|position| *position > 0);
-        self.tell(&ServerMessage::Waiting { pool, position });
+        true
     }
 
-    fn matched(&mut self, matched: &Matched, now: Time) {
+    fn matched(&mut self, matched: &Matched, now: Time) -> bool {
         if let Activity::InRoom(place) = &self.activity {
             // At most one match for an attempt; that of an earlier attempt is declined by the attempt that followed.
             if matched.ticket.attempt == self.attempt && place.room != matched.room {
                 self.push_frame(Up::Decline { ticket: matched.ticket });
             }
         }
-        let Some(seeking) = self.seeking(matched.ticket) else { return };
+        let Some(seeking) = self.seeking(matched.ticket) else { return false };
         let place = InRoom {
             ticket: matched.ticket,
             room: matched.room,
             partner: matched.partner,
             initiator: matched.initiator,
+            partner_away: false,
             wishes: seeking.wishes.clone(),
             since: now - matched.waited,
             to_partner: ToPartner::new(),
             from_partner: FromPartner::new(),
         };
         self.activity = Activity::InRoom(place);
-        self.tell(&ServerMessage::Matched {
-            room_id: matched.room,
-            partner_id: matched.partner,
-            initiator: matched.initiator,
-        });
+        true
     }
 
     fn seeking(&mut self, ticket: TicketNumber) -> Option<&mut Seeking> {
@@ -77,14 +102,20 @@ impl Session {
         }
     }
 
-    fn hear(&mut self, forward: Forward, now: Time) {
-        let Some(place) = self.in_room(forward.ticket) else { return };
+    fn partner_is(&mut self, ticket: TicketNumber, away: bool) -> bool {
+        let Some(place) = self.in_room(ticket) else { return false };
+        place.partner_away = away;
+        true
+    }
+
+    fn hear(&mut self, forward: &Forward, now: Time) -> bool {
+        let Some(place) = self.in_room(forward.ticket) else { return false };
         match place.from_partner.arrive(forward.seq, forward.text.len(), now) {
-            Arrival::Repeated => {}
-            Arrival::Gap => self.end_broken_room(now),
-            Arrival::Next => {
-                self.send(forward.text);
-                self.acknowledge_due(now);
+            Arrival::Next => true,
+            Arrival::Repeated => false,
+            Arrival::Gap => {
+                self.break_room(forward.ticket);
+                false
             }
         }
     }
@@ -98,6 +129,9 @@ impl Session {
     }
 
     pub(super) fn acknowledge_due(&mut self, now: Time) {
+        if self.ack_deadline().is_none_or(|due| due > now) {
+            return;
+        }
         let Activity::InRoom(place) = &mut self.activity else { return };
         let ticket = place.ticket;
         if let Some(seq) = place.from_partner.take_due(now) {
@@ -105,36 +139,58 @@ impl Session {
         }
     }
 
-    /// Both sides are linked again: what the partner lacks is sent once more, and then the room goes on.
-    fn resume(&mut self, ticket: TicketNumber, received: u64) {
+    /// The partner can be reached again: what it lacks is sent once more, and then the room goes on.
+    fn resume(&mut self, ticket: TicketNumber, received: u64, passed: u64) {
         let Some(place) = self.in_room(ticket) else { return };
-        place.to_partner.acknowledge(received);
-        place.to_partner.open = true;
-        let kept: Vec<_> = place.to_partner.kept().collect();
-        for (seq, text) in kept {
-            self.push_frame(Up::Forward(Forward { ticket, seq, text }));
+        match place.to_partner.resume(received, passed) {
+            Ok(again) => {
+                for (seq, text) in again {
+                    self.push_frame(Up::Forward(Forward { ticket, seq, text }));
+                }
+            }
+            Err(Hole) => self.break_room(ticket),
         }
     }
 
-    /// A message of the partner's was lost between the processes. Rather than go on with a hole, the room ends and both
+    /// A message between the two was lost between the processes. Rather than go on with a hole, the room ends and both
     /// sides hear of it.
-    fn end_broken_room(&mut self, now: Time) {
-        self.end_attempt(now);
-        self.push_frame(Up::Leave { attempt: self.attempt });
-        let id = format!("{}-{}", self.client, self.attempt);
-        let refusal = Refusal::new(ErrorCode::Internal, "a message of your partner's was lost".to_owned());
-        self.refuse(Refusal { id: Some(id.clone()), ..refusal });
-        self.outputs.push_back(Output::Fault { id, what: "a forwarded message is missing" });
-        self.tell(&ServerMessage::PartnerLeft { reason: PartnerLeftReason::Disconnected, requeued: false });
+    fn break_room(&mut self, ticket: TicketNumber) {
+        self.push_frame(Up::Broken { ticket });
+        self.tell_fault("a message between you and your partner was lost");
     }
 
-    fn partner_left(&mut self, ticket: TicketNumber, reason: PartnerLeftReason, requeued: bool, now: Time) {
-        let Some(place) = self.in_room(ticket) else { return };
+    fn partner_left(&mut self, ticket: TicketNumber, requeued: bool, now: Time) -> bool {
+        let Some(place) = self.in_room(ticket) else { return false };
         let seeking = Seeking { wishes: place.wishes.clone(), since: place.since, answered: true };
         self.rest(now);
         if requeued {
             self.activity = Activity::Seeking(seeking);
         }
-        self.tell(&ServerMessage::PartnerLeft { reason, requeued });
+        true
+    }
+}
+
+/// What a client is told by a frame that means something to it.
+pub(super) fn fate_text(frame: &Down) -> Bytes {
+    match frame {
+        Down::Waiting { pool, position, .. } => {
+            let position = Some(*position).filter(|position| *position > 0);
+            ServerMessage::Waiting { pool: pool.clone(), position }.text()
+        }
+        Down::Matched(Matched { room, partner, initiator, .. }) => {
+            ServerMessage::Matched { room_id: *room, partner_id: *partner, initiator: *initiator }.text()
+        }
+        Down::Forward(forward) => forward.text.clone(),
+        Down::PartnerLeft { reason, requeued, .. } => {
+            ServerMessage::PartnerLeft { reason: *reason, requeued: *requeued }.text()
+        }
+        Down::PartnerAway { .. } => ServerMessage::PartnerAway.text(),
+        Down::PartnerBack { .. } => ServerMessage::PartnerBack.text(),
+        Down::Resume { .. }
+        | Down::Ack { .. }
+        | Down::SessionResumed(_)
+        | Down::ResumeFailed
+        | Down::SessionEnded { .. }
+        | Down::Settled { .. } => ServerMessage::Void.text(),
     }
 }

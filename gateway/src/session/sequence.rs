@@ -21,6 +21,10 @@ pub(super) struct ToPartner {
     pub(super) open: bool,
 }
 
+/// What the partner lacks is not kept any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Hole;
+
 /// More is kept than fits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Full;
@@ -29,6 +33,31 @@ impl ToPartner {
     /// A room that has just begun.
     pub(super) fn new() -> Self {
         ToPartner { newest: 0, kept: VecDeque::new(), kept_bytes: 0, open: true }
+    }
+
+    /// A room that goes on after that many messages, of which others take care.
+    pub(super) fn after(newest: u64) -> Self {
+        ToPartner { newest, open: false, ..ToPartner::new() }
+    }
+
+    pub(super) fn newest(&self) -> u64 {
+        self.newest
+    }
+
+    /// Whether messages wait for the matchmaker to say where to go on.
+    pub(super) fn has_unsent(&self) -> bool {
+        !self.open && !self.kept.is_empty()
+    }
+
+    /// The partner has everything up to `received`, and what follows up to `passed` is on its way to it. Tells what is to be sent
+    /// again, with the numbers.
+    pub(super) fn resume(&mut self, received: u64, passed: u64) -> Result<Vec<(u64, Bytes)>, Hole> {
+        self.acknowledge(received);
+        self.open = true;
+        if self.oldest_kept() > passed + 1 {
+            return Err(Hole);
+        }
+        Ok(self.kept().filter(|(seq, _)| *seq > passed).collect())
     }
 
     /// Numbers a message and keeps it.
@@ -56,7 +85,7 @@ impl ToPartner {
     }
 
     /// What is kept, with the numbers.
-    pub(super) fn kept(&self) -> impl Iterator<Item = (u64, Bytes)> {
+    fn kept(&self) -> impl Iterator<Item = (u64, Bytes)> {
         (self.oldest_kept()..).zip(self.kept.iter().cloned())
     }
 
@@ -75,6 +104,8 @@ pub(super) struct FromPartner {
     unacknowledged_bytes: usize,
     /// When it is to be acknowledged at the latest.
     due: Option<Time>,
+    /// Whether one was missing. Nothing more is taken, unless a new link brings all of it again.
+    is_broken: bool,
 }
 
 /// What to do with a message.
@@ -82,7 +113,7 @@ pub(super) struct FromPartner {
 pub(super) enum Arrival {
     /// Take it.
     Next,
-    /// It came before.
+    /// It came before, or comes too late.
     Repeated,
     /// One before it is missing.
     Gap,
@@ -91,7 +122,12 @@ pub(super) enum Arrival {
 impl FromPartner {
     /// A room that has just begun.
     pub(super) fn new() -> Self {
-        FromPartner { received: 0, unacknowledged: 0, unacknowledged_bytes: 0, due: None }
+        FromPartner { received: 0, unacknowledged: 0, unacknowledged_bytes: 0, due: None, is_broken: false }
+    }
+
+    /// A room in which that many messages have come.
+    pub(super) fn after(received: u64) -> Self {
+        FromPartner { received, ..FromPartner::new() }
     }
 
     pub(super) fn received(&self) -> u64 {
@@ -100,10 +136,11 @@ impl FromPartner {
 
     /// A message with that number has come.
     pub(super) fn arrive(&mut self, seq: u64, bytes: usize, now: Time) -> Arrival {
-        if seq <= self.received {
+        if seq <= self.received || self.is_broken {
             return Arrival::Repeated;
         }
         if seq > self.received + 1 {
+            self.is_broken = true;
             return Arrival::Gap;
         }
         self.received = seq;
@@ -129,8 +166,14 @@ impl FromPartner {
         })
     }
 
-    /// What has come is known otherwise: an announcement says it.
-    pub(super) fn settle(&mut self) {
+    /// What has come is announced on a new link, and what follows will come over that.
+    pub(super) fn start_over(&mut self) {
+        self.settle();
+        self.is_broken = false;
+    }
+
+    /// What has come is known.
+    fn settle(&mut self) {
         self.unacknowledged = 0;
         self.unacknowledged_bytes = 0;
         self.due = None;

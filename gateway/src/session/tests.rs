@@ -3,13 +3,15 @@
 
 use std::time::Duration;
 
-use duet_proto::frame::{self, Attach, Doing, Down, Forward, Join, Matched, PartnerLeftReason, PoolName, Up, Wishes};
-use duet_proto::ids::{RoomId, TicketNumber};
+use duet_proto::frame::{self, Attach, Doing, Down, DownFrame, Forward, Join, Matched, PartnerLeftReason, PoolName, Up, Wishes};
+use duet_proto::ids::{RoomId, SessionNumber, TicketNumber};
 
 use super::*;
 
 mod links;
+mod numbered;
 mod random;
+mod resuming;
 
 /// A session with its clock. Outputs are written as text: what the client gets as its JSON, everything else by name.
 struct Script {
@@ -51,7 +53,7 @@ impl Script {
     }
 
     fn hears(&mut self, down: Down) -> Vec<String> {
-        self.feed(|session, now| session.handle_frame(down, now))
+        self.feed(|session, now| session.handle_frame(down_frame(0, down), now))
     }
 
     fn link_up(&mut self) -> Vec<String> {
@@ -76,7 +78,7 @@ impl Script {
 }
 
 fn session(number: u8) -> Session {
-    Session::new(Arc::new(SessionConfig::default()), client(number), Time::ZERO, Duration::ZERO, Time::ZERO)
+    Session::new(Arc::new(SessionConfig::default()), client(number), Time::ZERO, Duration::ZERO, None, Time::ZERO)
 }
 
 fn client(number: u8) -> ClientId {
@@ -92,14 +94,23 @@ fn ticket(attempt: u32, round: u32) -> TicketNumber {
 }
 
 fn attach(attempt: u32, doing: Doing) -> Attach {
-    Attach { client: client(1), identity: None, attempt, doing }
+    Attach { client: client(1), identity: None, attempt, doing, resumable: None }
 }
 
 /// The room of the first attempt, as it is announced.
-fn announced_room(received: u64, waited: u64) -> String {
+fn announced_room(received: u64, sent: u64, waited: u64) -> String {
     let join = join(1, waited);
     let (room, partner) = (room(1), client(2));
-    let place = frame::InRoom { ticket: ticket(1, 0), room, partner, initiator: true, received, join };
+    let place = frame::InRoom {
+        ticket: ticket(1, 0),
+        room,
+        partner,
+        initiator: true,
+        received,
+        sent,
+        partner_away: false,
+        join,
+    };
     frame(Up::Attach(attach(1, Doing::InRoom(place))))
 }
 
@@ -135,6 +146,10 @@ fn left(attempt: u32, round: u32, requeued: bool) -> Down {
     Down::PartnerLeft { ticket: ticket(attempt, round), reason: PartnerLeftReason::Next, requeued }
 }
 
+fn down_frame(seq: u64, kind: Down) -> DownFrame {
+    DownFrame { session: SessionNumber(1), seq, taken: 0, kind }
+}
+
 fn frame(up: Up) -> String {
     format!("{up:?}")
 }
@@ -142,7 +157,8 @@ fn frame(up: Up) -> String {
 fn written(output: Output) -> String {
     match output {
         Output::Text(text) => String::from_utf8(text.to_vec()).unwrap(),
-        Output::Frame(up) => frame(up),
+        Output::Frame { kind, client_seq: 0 } => frame(kind),
+        Output::Frame { kind, client_seq } => format!("{} #{client_seq}", frame(kind)),
         other => format!("{other:?}"),
     }
 }
@@ -298,12 +314,22 @@ fn forwarded_messages_arrive_once_and_are_acknowledged_now_and_then() {
 fn a_hole_in_the_sequence_ends_the_room_with_an_error_that_the_logs_know() {
     let mut script = Script::in_room();
     let outputs = script.hears(Down::Forward(forward(1, 2, "m")));
-    assert_eq!(outputs.len(), 4, "{outputs:?}");
-    assert_eq!(outputs[0], frame(Up::Leave { attempt: 2 }));
+    assert_eq!(outputs.len(), 3, "{outputs:?}");
+    assert_eq!(outputs[0], frame(Up::Broken { ticket: ticket(1, 0) }));
     assert!(outputs[1].starts_with(&refusal("internal")), "{outputs:?}");
-    let id = format!("{}-2", client(1));
+    let id = format!("{}-1", client(1));
     assert!(outputs[1].contains(&format!(r#""id":"{id}""#)) && outputs[2].contains(&id), "{outputs:?}");
-    assert_eq!(outputs[3], r#"{"type":"partner-left","reason":"disconnected","requeued":false}"#);
+    assert_eq!(script.hears(Down::Forward(forward(1, 3, "m"))), [""; 0], "it is said once");
+    assert_eq!(script.hears(left(1, 0, true)), [REQUEUED]);
+}
+
+#[test]
+fn a_hole_that_a_new_link_fills_is_none() {
+    let mut script = Script::in_room();
+    script.hears(Down::Forward(forward(1, 2, "m")));
+    script.link_down();
+    assert_eq!(script.link_up(), [announced_room(0, 0, 0)]);
+    assert_eq!(script.hears(Down::Forward(forward(1, 1, "m"))), ["m"]);
 }
 
 #[test]
@@ -393,7 +419,8 @@ fn silence_is_pinged_and_then_the_connection_dropped() {
     assert_eq!(script.wait(34), ["Ping"]);
     assert_eq!(script.wait(1), ["Abort"]);
     assert_eq!(script.session.poll_timeout(), None);
-    assert_eq!(script.feed(|session, _| session.handle_socket_end()), [frame(Up::Detach)]);
+    assert_eq!(script.feed(|session, now| session.handle_socket_end(false, now)), [frame(Up::End)]);
+    assert!(script.session.is_over());
 }
 
 #[test]

@@ -36,6 +36,7 @@ pub(crate) fn session(session: SessionView<'_>, clock: &Clock) -> v1::Session {
         user_id: session.identity.map_or_else(String::new, |identity| identity.user.clone()),
         user_verified: session.identity.is_some_and(|identity| identity.verified),
         gateway_id: session.gateway.to_owned(),
+        detached: session.detached,
         attach_time: Some(timestamp(clock, session.attached)),
         queue_time: queued.map(|queued| timestamp(clock, queued)),
         room: room.map_or_else(String::new, names::of_room),

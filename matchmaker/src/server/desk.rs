@@ -142,7 +142,15 @@ fn log_decision(gateway: &str, frame: &DownFrame) {
         Down::PartnerLeft { reason, requeued, .. } => {
             tracing::debug!(gateway, session, ?reason, requeued, "partner left");
         }
-        Down::Resume { received, .. } => tracing::debug!(gateway, session, received, "resumes"),
+        Down::Resume { received, .. } => tracing::debug!(gateway, session, received, "room resumes"),
+        Down::PartnerAway { .. } => tracing::debug!(gateway, session, "partner away"),
+        Down::PartnerBack { .. } => tracing::debug!(gateway, session, "partner back"),
+        Down::SessionResumed(resumed) => {
+            tracing::debug!(gateway, session, client = %resumed.client, epoch = resumed.epoch, "session resumed");
+        }
+        Down::ResumeFailed => tracing::debug!(gateway, session, "resume failed"),
+        Down::SessionEnded { reason } => tracing::debug!(gateway, session, ?reason, "session ended"),
+        Down::Settled { taken } => tracing::trace!(gateway, session, taken, "settled"),
         Down::Forward(_) => tracing::trace!(gateway, session, "forward"),
         Down::Ack { seq, .. } => tracing::trace!(gateway, session, seq, "ack"),
     }

@@ -146,7 +146,7 @@ impl Oracle {
                 Some(attempt)
             }
             Act::Report { attempt, .. } => Some(attempt).filter(|attempt| *attempt != before.ticket.attempt),
-            Act::Forward { .. } | Act::Ack { .. } | Act::Decline { .. } | Act::Detach => None,
+            Act::Forward { .. } | Act::Ack { .. } | Act::Decline { .. } | Act::End => None,
         };
         if let Some(attempt) = attempt {
             if attempt <= before.ticket.attempt {
@@ -194,7 +194,7 @@ impl Oracle {
                 }
             }
             Act::Decline { .. } => {}
-            Act::Detach => {
+            Act::End => {
                 self.leave(name, "disconnected", now);
                 self.forget(name);
             }

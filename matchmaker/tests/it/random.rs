@@ -167,7 +167,7 @@ impl Run {
                 let ticket = TicketNumber { round: ticket.round + u32::from(old), ..ticket };
                 act(client, Act::Decline { ticket })
             }
-            Step::Detach(client) => act(client, Act::Detach),
+            Step::Detach(client) => act(client, Act::End),
             Step::OldAttempt(client) => act(client, Act::Leave { attempt: next_attempt(client)? - 1 }),
         }
     }

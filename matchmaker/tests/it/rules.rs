@@ -76,7 +76,7 @@ fn event_named(text: &str) -> Event {
         [_, "forward", ..] => Event::Frame(client, Act::Forward { ticket: numbered().0, seq: numbered().1 }),
         [_, "ack", ..] => Event::Frame(client, Act::Ack { ticket: numbered().0, seq: numbered().1 }),
         [_, "decline", number] => Event::Frame(client, Act::Decline { ticket: ticket(number) }),
-        [_, "detach"] => Event::Frame(client, Act::Detach),
+        [_, "end"] => Event::Frame(client, Act::End),
         _ => panic!("no such input: {text}"),
     }
 }

@@ -70,7 +70,7 @@ fn client(number: u64) -> ClientId {
 }
 
 fn attach(client: ClientId) -> Up {
-    Up::Attach(Attach { client, identity: None, attempt: 0, doing: Doing::Idle })
+    Up::Attach(Attach { client, identity: None, attempt: 0, doing: Doing::Idle, resumable: None })
 }
 
 fn join(attempt: u32) -> Up {
@@ -83,7 +83,7 @@ fn forward(attempt: u32, seq: u64, bytes: usize) -> Up {
 }
 
 fn frame(session: u64, kind: Up) -> UpFrame {
-    UpFrame { session: SessionNumber(session), kind }
+    UpFrame { session: SessionNumber(session), client_seq: 0, kind }
 }
 
 fn kinds(frames: &[DownFrame]) -> Vec<&'static str> {

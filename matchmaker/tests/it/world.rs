@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use duet_matchmaker::{Config, LinkKey, Matchmaker, Output};
-use duet_proto::frame::{Attach, Doing, Down, Forward, InRoom, Join, PartnerLeftReason, PoolName, Up, UpFrame, Wishes};
+use duet_proto::frame::{Attach, Doing, Down, Forward, InRoom, Join, PartnerLeftReason, PoolName, SessionResumed, Up, UpFrame, Wishes};
 use duet_proto::ids::{BootId, ClientId, RoomId, SessionNumber, TicketNumber};
 use duet_proto::link::GatewayHello;
 use duet_proto::time::Time;
@@ -87,7 +87,7 @@ pub(crate) enum Act {
     Decline {
         ticket: TicketNumber,
     },
-    Detach,
+    End,
 }
 
 impl World {
@@ -116,7 +116,7 @@ impl World {
                 self.numbers += 1;
                 self.sessions.insert(client, (link, SessionNumber(self.numbers)));
                 let (attempt, doing) = self.doing(was);
-                let attach = Attach { client: client_id(client), identity: None, attempt, doing };
+                let attach = Attach { client: client_id(client), identity: None, attempt, doing, resumable: None };
                 self.frame(client, Up::Attach(attach), now);
             }
             Event::Frame(client, act) => {
@@ -136,7 +136,7 @@ impl World {
 
     fn frame(&mut self, client: char, kind: Up, now: Time) {
         let (link, session) = self.sessions[&client];
-        self.machine.handle_frame(self.links[&link], UpFrame { session, kind }, now);
+        self.machine.handle_frame(self.links[&link], UpFrame { session, client_seq: 0, kind }, now);
     }
 
     fn kind(&self, client: char, act: Act) -> Up {
@@ -152,7 +152,7 @@ impl World {
             }
             Act::Ack { ticket, seq } => Up::Ack { ticket, seq },
             Act::Decline { ticket } => Up::Decline { ticket },
-            Act::Detach => Up::Detach,
+            Act::End => Up::End,
         }
     }
 
@@ -196,9 +196,35 @@ impl World {
                 let then = if requeued { "requeued" } else { "idle" };
                 format!("{to} left {} {} {then}", number(ticket), reason_word(reason))
             }
-            Down::Resume { ticket, received } => format!("{to} resumes {} after #{received}", number(ticket)),
+            Down::Resume { ticket, received, passed } if passed > received => {
+                format!("{to} resumes {} after #{received}, passed #{passed}", number(ticket))
+            }
+            Down::Resume { ticket, received, .. } => format!("{to} resumes {} after #{received}", number(ticket)),
             Down::Ack { ticket, seq } => format!("{to} acknowledged {} #{seq}", number(ticket)),
+            Down::PartnerAway { ticket } => format!("{to} partner away {}", number(ticket)),
+            Down::PartnerBack { ticket } => format!("{to} partner back {}", number(ticket)),
+            Down::SessionResumed(resumed) => format!("{to} is {}", self.resumed(*resumed)),
+            Down::ResumeFailed => format!("{to} resumes nothing"),
+            Down::SessionEnded { reason } => format!("{to} ended: {reason:?}"),
+            Down::Settled { taken } => format!("{to} taken #{taken}"),
         }
+    }
+
+    /// Who it is, what it does, and by number what is kept for it.
+    fn resumed(&mut self, resumed: SessionResumed) -> String {
+        let doing = match resumed.doing {
+            Doing::Idle => "idle".to_owned(),
+            Doing::Waiting(join) => format!("waiting {}", seconds(join.waited)),
+            Doing::InRoom(place) => {
+                let InRoom { room, partner, received, sent, partner_away, .. } = place;
+                let away = if partner_away { " away" } else { "" };
+                format!("in r{} with {}{away} at #{received} #{sent}", self.room(room), letter(partner))
+            }
+        };
+        let kept: String = resumed.kept.iter().map(|(seq, _)| format!(" {seq}")).collect();
+        let SessionResumed { client, ticket, epoch, seq, taken, .. } = resumed;
+        let client = letter(client);
+        format!("{client} again ({epoch}), {doing}, ticket {} seq {seq} kept{kept} taken #{taken}", number(ticket))
     }
 
     fn link(&self, key: LinkKey) -> u32 {
@@ -233,7 +259,7 @@ impl World {
             Was::InRoom { ticket, room, partner, initiator, received, pool, waited } => {
                 let (room, partner) = (self.room_id(room), client_id(partner));
                 let join = Join { attempt: ticket.attempt, wishes: wishes(pool), waited };
-                (ticket.attempt, Doing::InRoom(InRoom { ticket, room, partner, initiator, received, join }))
+                (ticket.attempt, Doing::InRoom(InRoom { ticket, room, partner, initiator, received, sent: 0, partner_away: false, join }))
             }
         }
     }

@@ -10,6 +10,8 @@ use super::*;
 use crate::bounds;
 use crate::v1::{self, attach, down_frame, up_frame};
 
+mod resumable;
+
 /// Which rule a frame breaks. The text is for the other side's engineers and carries nothing that a client sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InvalidFrame(&'static str);
@@ -38,10 +40,18 @@ impl From<UpFrame> for v1::UpFrame {
                 details,
                 room_id: Bytes::copy_from_slice(room.as_bytes()),
             }),
-            Up::Detach => up_frame::Kind::Detach(v1::Detach {}),
+            Up::End => up_frame::Kind::End(v1::End {}),
             Up::Decline { ticket } => up_frame::Kind::Decline(v1::Decline { ticket: Some(ticket.into()) }),
+            Up::Broken { ticket } => up_frame::Kind::Broken(v1::Broken { ticket: Some(ticket.into()) }),
+            Up::Detach => up_frame::Kind::Detach(v1::Detach {}),
+            Up::ResumeSession { token, next_token, ack } => up_frame::Kind::ResumeSession(v1::ResumeSession {
+                token_hash: Bytes::copy_from_slice(token.as_bytes()),
+                next_token_hash: Bytes::copy_from_slice(next_token.as_bytes()),
+                ack,
+            }),
+            Up::Settle { ack } => up_frame::Kind::Settle(v1::Settle { ack }),
         };
-        v1::UpFrame { session: frame.session.0, kind: Some(kind) }
+        v1::UpFrame { session: frame.session.0, client_seq: frame.client_seq, kind: Some(kind) }
     }
 }
 
@@ -64,16 +74,30 @@ impl UpFrame {
                 reason: bounded(report.reason, bounds::REPORT_REASON, "report.reason is too long")?,
                 details: bounded(report.details, bounds::REPORT_DETAILS, "report.details is too long")?,
             },
-            up_frame::Kind::Detach(v1::Detach {}) => Up::Detach,
+            up_frame::Kind::End(v1::End {}) => Up::End,
             up_frame::Kind::Decline(decline) => Up::Decline { ticket: ticket(decline.ticket)? },
+            up_frame::Kind::Broken(broken) => Up::Broken { ticket: ticket(broken.ticket)? },
+            up_frame::Kind::Detach(v1::Detach {}) => Up::Detach,
+            up_frame::Kind::ResumeSession(resume) => Up::ResumeSession {
+                token: token_hash(&resume.token_hash)?,
+                next_token: token_hash(&resume.next_token_hash)?,
+                ack: resume.ack,
+            },
+            up_frame::Kind::Settle(settle) => Up::Settle { ack: settle.ack },
         };
-        Ok(Some(UpFrame { session, kind }))
+        Ok(Some(UpFrame { session, client_seq: frame.client_seq, kind }))
     }
 }
 
 impl From<DownFrame> for v1::DownFrame {
     fn from(frame: DownFrame) -> Self {
-        let kind = match frame.kind {
+        v1::DownFrame { session: frame.session.0, seq: frame.seq, taken: frame.taken, kind: Some(frame.kind.into()) }
+    }
+}
+
+impl From<Down> for down_frame::Kind {
+    fn from(kind: Down) -> Self {
+        match kind {
             Down::Waiting { ticket, pool, position, waited } => down_frame::Kind::Waiting(v1::Waiting {
                 ticket: Some(ticket.into()),
                 pool: pool.as_str().to_owned(),
@@ -88,8 +112,8 @@ impl From<DownFrame> for v1::DownFrame {
                 waited_ms: milliseconds(matched.waited),
             }),
             Down::Forward(forward) => down_frame::Kind::Forward(forward.into()),
-            Down::Resume { ticket, received } => {
-                down_frame::Kind::Resume(v1::Resume { ticket: Some(ticket.into()), received })
+            Down::Resume { ticket, received, passed } => {
+                down_frame::Kind::Resume(v1::Resume { ticket: Some(ticket.into()), received, passed })
             }
             Down::Ack { ticket, seq } => down_frame::Kind::Ack(v1::Ack { ticket: Some(ticket.into()), seq }),
             Down::PartnerLeft { ticket, reason, requeued } => down_frame::Kind::PartnerLeft(v1::PartnerLeft {
@@ -97,8 +121,19 @@ impl From<DownFrame> for v1::DownFrame {
                 reason: v1::PartnerLeftReason::from(reason).into(),
                 requeued,
             }),
-        };
-        v1::DownFrame { session: frame.session.0, kind: Some(kind) }
+            Down::PartnerAway { ticket } => {
+                down_frame::Kind::PartnerAway(v1::PartnerAway { ticket: Some(ticket.into()) })
+            }
+            Down::PartnerBack { ticket } => {
+                down_frame::Kind::PartnerBack(v1::PartnerBack { ticket: Some(ticket.into()) })
+            }
+            Down::SessionResumed(resumed) => down_frame::Kind::SessionResumed((*resumed).into()),
+            Down::ResumeFailed => down_frame::Kind::ResumeFailed(v1::ResumeFailed {}),
+            Down::SessionEnded { reason } => down_frame::Kind::SessionEnded(v1::SessionEnded {
+                reason: v1::SessionEndedReason::from(reason).into(),
+            }),
+            Down::Settled { taken } => down_frame::Kind::Settled(v1::Settled { taken }),
+        }
     }
 }
 
@@ -107,7 +142,15 @@ impl DownFrame {
     pub fn from_wire(frame: v1::DownFrame) -> Result<Option<DownFrame>, InvalidFrame> {
         let session = session(frame.session)?;
         let Some(kind) = frame.kind else { return Ok(None) };
-        let kind = match kind {
+        Ok(Some(DownFrame { session, seq: frame.seq, taken: frame.taken, kind: kind.try_into()? }))
+    }
+}
+
+impl TryFrom<down_frame::Kind> for Down {
+    type Error = InvalidFrame;
+
+    fn try_from(kind: down_frame::Kind) -> Result<Self, InvalidFrame> {
+        Ok(match kind {
             down_frame::Kind::Waiting(waiting) => Down::Waiting {
                 ticket: ticket(waiting.ticket)?,
                 pool: pool(&waiting.pool)?,
@@ -122,17 +165,24 @@ impl DownFrame {
                 waited: Duration::from_millis(matched.waited_ms),
             }),
             down_frame::Kind::Forward(forward) => Down::Forward(forward.try_into()?),
-            down_frame::Kind::Resume(resume) => {
-                Down::Resume { ticket: ticket(resume.ticket)?, received: resume.received }
-            }
+            down_frame::Kind::Resume(resume) => Down::Resume {
+                ticket: ticket(resume.ticket)?,
+                received: resume.received,
+                passed: resume.passed.max(resume.received),
+            },
             down_frame::Kind::Ack(ack) => Down::Ack { ticket: ticket(ack.ticket)?, seq: ack.seq },
             down_frame::Kind::PartnerLeft(left) => Down::PartnerLeft {
                 ticket: ticket(left.ticket)?,
                 reason: left.reason().into(),
                 requeued: left.requeued,
             },
-        };
-        Ok(Some(DownFrame { session, kind }))
+            down_frame::Kind::PartnerAway(away) => Down::PartnerAway { ticket: ticket(away.ticket)? },
+            down_frame::Kind::PartnerBack(back) => Down::PartnerBack { ticket: ticket(back.ticket)? },
+            down_frame::Kind::SessionResumed(resumed) => Down::SessionResumed(Box::new(resumed.try_into()?)),
+            down_frame::Kind::ResumeFailed(v1::ResumeFailed {}) => Down::ResumeFailed,
+            down_frame::Kind::SessionEnded(ended) => Down::SessionEnded { reason: ended.reason().into() },
+            down_frame::Kind::Settled(settled) => Down::Settled { taken: settled.taken },
+        })
     }
 }
 
@@ -148,6 +198,7 @@ impl From<Attach> for v1::Attach {
             identity: attach.identity.map(Into::into),
             doing,
             attempt: attach.attempt,
+            resumable: attach.resumable.map(|resumable| (*resumable).into()),
         }
     }
 }
@@ -161,6 +212,8 @@ impl From<InRoom> for v1::InRoom {
             partner_id: Bytes::copy_from_slice(place.partner.as_bytes()),
             initiator: place.initiator,
             received: place.received,
+            sent: place.sent,
+            partner_away: place.partner_away,
         }
     }
 }
@@ -175,6 +228,8 @@ impl TryFrom<v1::InRoom> for InRoom {
             partner: partner_id(&place.partner_id)?,
             initiator: place.initiator,
             received: place.received,
+            sent: place.sent,
+            partner_away: place.partner_away,
             join: place.join.ok_or(InvalidFrame("in_room.join is missing"))?.try_into()?,
         })
     }
@@ -190,10 +245,11 @@ impl TryFrom<v1::Attach> for Attach {
             Some(attach::Doing::InRoom(place)) => Doing::InRoom(place.try_into()?),
         };
         Ok(Attach {
-            client: attach.client_id[..].try_into().map_err(|_| InvalidFrame("client_id is not 16 bytes"))?,
+            client: client_id(&attach.client_id)?,
             identity: attach.identity.map(Identity::try_from).transpose()?,
             attempt: attach.attempt,
             doing,
+            resumable: attach.resumable.map(|resumable| resumable.try_into().map(Box::new)).transpose()?,
         })
     }
 }
@@ -288,6 +344,14 @@ fn ticket(ticket: Option<v1::TicketNumber>) -> Result<TicketNumber, InvalidFrame
 
 fn room_id(bytes: &[u8]) -> Result<RoomId, InvalidFrame> {
     bytes.try_into().map_err(|_| InvalidFrame("room_id is not 16 bytes"))
+}
+
+fn client_id(bytes: &[u8]) -> Result<ClientId, InvalidFrame> {
+    bytes.try_into().map_err(|_| InvalidFrame("client_id is not 16 bytes"))
+}
+
+fn token_hash(bytes: &[u8]) -> Result<TokenHash, InvalidFrame> {
+    <[u8; 32]>::try_from(bytes).map(TokenHash::from).map_err(|_| InvalidFrame("a token's hash is not 32 bytes"))
 }
 
 fn partner_id(bytes: &[u8]) -> Result<ClientId, InvalidFrame> {

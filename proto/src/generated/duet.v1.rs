@@ -54,18 +54,26 @@ pub struct MatchmakerHello {
 }
 /// Something one session of the gateway wants or did.
 ///
-/// A session first attaches and last detaches. Numbers of sessions are never used again on the same boot.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+/// A session first attaches and last ends. Numbers of sessions are never used again on the same boot. A frame for a session that
+/// has ended, or has been resumed elsewhere, has crossed with the news of it and is ignored.
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct UpFrame {
     /// The session's number on this worker, from 1.
     #[prost(uint64, tag = "1")]
     pub session: u64,
-    #[prost(oneof = "up_frame::Kind", tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 11")]
+    /// Of a resumable session's client: everything up to this `seq` is in this frame or an earlier one, or needed none. 0 when the
+    /// frame says nothing of it.
+    #[prost(uint64, tag = "14")]
+    pub client_seq: u64,
+    #[prost(
+        oneof = "up_frame::Kind",
+        tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 15, 16"
+    )]
     pub kind: ::core::option::Option<up_frame::Kind>,
 }
 /// Nested message and enum types in `UpFrame`.
 pub mod up_frame {
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
     pub enum Kind {
         #[prost(message, tag = "2")]
         Attach(super::Attach),
@@ -84,23 +92,42 @@ pub mod up_frame {
         #[prost(message, tag = "9")]
         Report(super::Report),
         #[prost(message, tag = "10")]
-        Detach(super::Detach),
+        End(super::End),
         #[prost(message, tag = "11")]
         Decline(super::Decline),
+        #[prost(message, tag = "12")]
+        Broken(super::Broken),
+        #[prost(message, tag = "13")]
+        Detach(super::Detach),
+        #[prost(message, tag = "15")]
+        ResumeSession(super::ResumeSession),
+        #[prost(message, tag = "16")]
+        Settle(super::Settle),
     }
 }
 /// Something that happened to one session.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct DownFrame {
     /// The session's number, as its gateway gave it.
     #[prost(uint64, tag = "1")]
     pub session: u64,
-    #[prost(oneof = "down_frame::Kind", tags = "2, 3, 4, 5, 6, 7")]
+    /// To a resumable session `Waiting`, `Matched`, `Forward`, `PartnerLeft`, `PartnerAway` and `PartnerBack` are numbered 1, 2, 3 …
+    /// for as long as it lives. 0 for all others.
+    #[prost(uint64, tag = "8")]
+    pub seq: u64,
+    /// With `seq`: the highest `seq` of the session's client that was taken before this came about. Who sees it above the number of its
+    /// own wish knows that this is no news from before.
+    #[prost(uint64, tag = "15")]
+    pub taken: u64,
+    #[prost(
+        oneof = "down_frame::Kind",
+        tags = "2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13, 14"
+    )]
     pub kind: ::core::option::Option<down_frame::Kind>,
 }
 /// Nested message and enum types in `DownFrame`.
 pub mod down_frame {
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
     pub enum Kind {
         #[prost(message, tag = "2")]
         Waiting(super::Waiting),
@@ -114,6 +141,18 @@ pub mod down_frame {
         Resume(super::Resume),
         #[prost(message, tag = "7")]
         Ack(super::Ack),
+        #[prost(message, tag = "9")]
+        PartnerAway(super::PartnerAway),
+        #[prost(message, tag = "10")]
+        PartnerBack(super::PartnerBack),
+        #[prost(message, tag = "11")]
+        SessionResumed(super::SessionResumed),
+        #[prost(message, tag = "12")]
+        ResumeFailed(super::ResumeFailed),
+        #[prost(message, tag = "13")]
+        SessionEnded(super::SessionEnded),
+        #[prost(message, tag = "14")]
+        Settled(super::Settled),
     }
 }
 /// Names one ticket of a session: one wish to be matched, or one requeueing of it.
@@ -130,7 +169,7 @@ pub struct TicketNumber {
     pub round: u32,
 }
 /// A session begins, or is announced again on a new link.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Attach {
     /// 16 bytes, a random UUID: the `clientId` that the client was told.
     #[prost(bytes = "bytes", tag = "1")]
@@ -142,6 +181,9 @@ pub struct Attach {
     /// was lost, and what it is doing now counts.
     #[prost(uint32, tag = "5")]
     pub attempt: u32,
+    /// Absent when the session ends with its socket.
+    #[prost(message, optional, tag = "6")]
+    pub resumable: ::core::option::Option<Resumable>,
     /// What the session was doing when its last link broke; absent means nothing.
     #[prost(oneof = "attach::Doing", tags = "3, 4")]
     pub doing: ::core::option::Option<attach::Doing>,
@@ -156,6 +198,40 @@ pub mod attach {
         #[prost(message, tag = "4")]
         InRoom(super::InRoom),
     }
+}
+/// What an announcement says of a session that may be resumed.
+///
+/// A matchmaker that knows the session sends again what is numbered above `seq`. One that doesn't takes all of it as it is
+/// announced. If the session has been resumed elsewhere (its epoch is higher there), the answer is `SessionEnded`.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Resumable {
+    /// Raised by each resume; 0 at first.
+    #[prost(uint32, tag = "1")]
+    pub epoch: u32,
+    /// 32 bytes: SHA-256 of the token that resumes the session.
+    #[prost(bytes = "bytes", tag = "2")]
+    pub token_hash: ::prost::bytes::Bytes,
+    /// 32 bytes: of the token before it, until the client has spoken after the last resume; else empty.
+    #[prost(bytes = "bytes", tag = "3")]
+    pub earlier_token_hash: ::prost::bytes::Bytes,
+    /// How long the session is kept without a socket, in milliseconds: up to 600,000.
+    #[prost(uint32, tag = "4")]
+    pub window_ms: u32,
+    /// How much of the window is left, in milliseconds; absent while there is a socket.
+    #[prost(uint32, optional, tag = "5")]
+    pub detached_ms: ::core::option::Option<u32>,
+    /// The highest `seq` of a frame that this gateway has for the session.
+    #[prost(uint64, tag = "6")]
+    pub seq: u64,
+    /// Those frames that the client has not acknowledged, oldest first, up to `seq`: at most 256 of 256 KiB in all.
+    #[prost(message, repeated, tag = "7")]
+    pub kept: ::prost::alloc::vec::Vec<DownFrame>,
+    /// The highest `seq` of the client's that this gateway has handled.
+    #[prost(uint64, tag = "8")]
+    pub client_seq: u64,
+    /// The highest of those that a matchmaker is known to have taken.
+    #[prost(uint64, tag = "9")]
+    pub taken: u64,
 }
 /// The room that an announced session believes to be in.
 ///
@@ -180,6 +256,12 @@ pub struct InRoom {
     /// The highest `seq` that the session has of its partner's.
     #[prost(uint64, tag = "6")]
     pub received: u64,
+    /// The highest `seq` that the session has given a message for its partner.
+    #[prost(uint64, tag = "7")]
+    pub sent: u64,
+    /// Whether the session was last told that its partner is away.
+    #[prost(bool, tag = "8")]
+    pub partner_away: bool,
 }
 /// Who the client says it is. A later one replaces an earlier one.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -249,15 +331,19 @@ pub struct Ack {
     #[prost(uint64, tag = "2")]
     pub seq: u64,
 }
-/// Both sides of the room are linked after one of them was not, or after the matchmaker was restarted: send again what is above
-/// `received`, in order, then go on. Until then a session that has just been attached sends nothing for its room.
+/// The partner can be sent to after one of the two was not linked, or after the matchmaker was restarted: send again what is above
+/// `passed`, in order, then go on. Until then a session that has just been attached sends nothing for its room. If what is above `passed`
+/// is not there any more, the room is `Broken`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Resume {
     #[prost(message, optional, tag = "1")]
     pub ticket: ::core::option::Option<TicketNumber>,
-    /// The highest `seq` that the partner has.
+    /// The highest `seq` that the partner's gateway has: what need not be kept.
     #[prost(uint64, tag = "2")]
     pub received: u64,
+    /// The highest `seq` that was passed on: what need not be sent again unless there is another `Resume`. Never below `received`.
+    #[prost(uint64, tag = "3")]
+    pub passed: u64,
 }
 /// A match that the session can't take: it has taken another for the same attempt. The room ends as by `Leave`, the partner keeps its
 /// place, and the session goes on as it is.
@@ -285,7 +371,41 @@ pub struct Report {
 }
 /// The session ends.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct End {}
+/// A message of the partner's is missing, so that the room can't go on. Both are told `PartnerLeft` with reason DISCONNECTED and go
+/// back to the places they had.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Broken {
+    #[prost(message, optional, tag = "1")]
+    pub ticket: ::core::option::Option<TicketNumber>,
+}
+/// The client's connection broke: the session is resumable, and its window begins.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Detach {}
+/// The client of this session, which has only just begun, wants an earlier one back.
+///
+/// If the token is good, that session goes on under this one's number, and this one is forgotten: the answer is `SessionResumed`,
+/// followed by nothing that is not numbered above `ack`. A token is good until the client has spoken after it was used. While a
+/// matchmaker that has just been started may still hear of the session, it lets the client wait.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ResumeSession {
+    /// 32 bytes: SHA-256 of the client's token.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub token_hash: ::prost::bytes::Bytes,
+    /// 32 bytes: of the token that is good from then on.
+    #[prost(bytes = "bytes", tag = "2")]
+    pub next_token_hash: ::prost::bytes::Bytes,
+    /// The highest `seq` that the client has handled.
+    #[prost(uint64, tag = "3")]
+    pub ack: u64,
+}
+/// How far the client of a resumable session has come: it has handled everything numbered up to `ack`, so that need not be kept.
+/// Also says that the client has spoken: an earlier token is no good any more. Answered by `Settled` if there is news.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Settle {
+    #[prost(uint64, tag = "1")]
+    pub ack: u64,
+}
 /// The session is in the queue.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Waiting {
@@ -329,6 +449,89 @@ pub struct PartnerLeft {
     #[prost(bool, tag = "3")]
     pub requeued: bool,
 }
+/// The partner's connection broke; the room is kept for its window.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PartnerAway {
+    #[prost(message, optional, tag = "1")]
+    pub ticket: ::core::option::Option<TicketNumber>,
+}
+/// The partner is back.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PartnerBack {
+    #[prost(message, optional, tag = "1")]
+    pub ticket: ::core::option::Option<TicketNumber>,
+}
+/// The session that the client wanted back. What the gateway kept of it elsewhere is not needed.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct SessionResumed {
+    /// 16 bytes: its `clientId`.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub client_id: ::prost::bytes::Bytes,
+    /// Who its client says it is; absent when it has not said.
+    #[prost(message, optional, tag = "2")]
+    pub identity: ::core::option::Option<Identify>,
+    /// The newest attempt and round; absent before the first.
+    #[prost(message, optional, tag = "3")]
+    pub ticket: ::core::option::Option<TicketNumber>,
+    /// What it last asked for, if ever.
+    #[prost(message, optional, tag = "6")]
+    pub wishes: ::core::option::Option<Wishes>,
+    /// The last room, for a report; absent when there is none.
+    #[prost(message, optional, tag = "7")]
+    pub last_room: ::core::option::Option<LastRoom>,
+    #[prost(uint32, tag = "8")]
+    pub epoch: u32,
+    /// The highest `seq` of a frame for the session.
+    #[prost(uint64, tag = "9")]
+    pub seq: u64,
+    /// Those that the client has not acknowledged, oldest first, up to `seq`.
+    #[prost(message, repeated, tag = "10")]
+    pub kept: ::prost::alloc::vec::Vec<DownFrame>,
+    /// The highest `seq` of the client's that was taken.
+    #[prost(uint64, tag = "11")]
+    pub taken: u64,
+    /// What it is doing; absent means nothing.
+    #[prost(oneof = "session_resumed::Doing", tags = "4, 5")]
+    pub doing: ::core::option::Option<session_resumed::Doing>,
+}
+/// Nested message and enum types in `SessionResumed`.
+pub mod session_resumed {
+    /// What it is doing; absent means nothing.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Doing {
+        #[prost(message, tag = "4")]
+        Waiting(super::Join),
+        /// `sent` and `received` are where the numbers of the room go on.
+        #[prost(message, tag = "5")]
+        InRoom(super::InRoom),
+    }
+}
+/// The room that a session was in before.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LastRoom {
+    /// 16 bytes.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub room_id: ::prost::bytes::Bytes,
+    /// When it ended, in milliseconds before now.
+    #[prost(uint64, tag = "2")]
+    pub parted_ms: u64,
+}
+/// The token is of no session, or its window has passed, or it was used before, or what the client has not handled is not kept any
+/// more. The session that asked goes on.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ResumeFailed {}
+/// The session is over for this gateway, which sends nothing more for it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SessionEnded {
+    #[prost(enumeration = "SessionEndedReason", tag = "1")]
+    pub reason: i32,
+}
+/// Everything up to this `seq` of the client's has been taken: it need not be sent again.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Settled {
+    #[prost(uint64, tag = "1")]
+    pub taken: u64,
+}
 /// Why a room ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
@@ -365,6 +568,42 @@ impl PartnerLeftReason {
             "PARTNER_LEFT_REASON_NEXT" => Some(Self::Next),
             "PARTNER_LEFT_REASON_DISCONNECTED" => Some(Self::Disconnected),
             "PARTNER_LEFT_REASON_CLOSED" => Some(Self::Closed),
+            _ => None,
+        }
+    }
+}
+/// Why a session ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum SessionEndedReason {
+    Unspecified = 0,
+    /// Its client is elsewhere.
+    ResumedElsewhere = 1,
+    /// Its window has passed.
+    Expired = 2,
+    /// More would have to be kept for its client than fits.
+    Overflow = 3,
+}
+impl SessionEndedReason {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "SESSION_ENDED_REASON_UNSPECIFIED",
+            Self::ResumedElsewhere => "SESSION_ENDED_REASON_RESUMED_ELSEWHERE",
+            Self::Expired => "SESSION_ENDED_REASON_EXPIRED",
+            Self::Overflow => "SESSION_ENDED_REASON_OVERFLOW",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "SESSION_ENDED_REASON_UNSPECIFIED" => Some(Self::Unspecified),
+            "SESSION_ENDED_REASON_RESUMED_ELSEWHERE" => Some(Self::ResumedElsewhere),
+            "SESSION_ENDED_REASON_EXPIRED" => Some(Self::Expired),
+            "SESSION_ENDED_REASON_OVERFLOW" => Some(Self::Overflow),
             _ => None,
         }
     }
@@ -474,8 +713,9 @@ pub mod signaling_client {
         ///
         /// The end of the stream, however it comes, leaves its sessions unlinked: they keep place and room for a grace (3 s) in which the
         /// same worker of the same process may link again and attach them anew. A session that it does not attach within the grace, or
-        /// whose gateway comes back as another process, is gone. Frames that were under way when a stream broke may be lost: what
-        /// `Attach` tells of each session, and `Resume`, repair that.
+        /// whose gateway comes back as another process, is gone; if it is resumable, it is detached instead, and its window counts from the
+        /// end of the stream. Frames that were under way when a stream broke may be lost: what `Attach` tells of each session, and
+        /// `Resume`, repair that.
         pub async fn link(
             &mut self,
             request: impl tonic::IntoStreamingRequest<Message = super::LinkUp>,
@@ -531,8 +771,9 @@ pub mod signaling_server {
         ///
         /// The end of the stream, however it comes, leaves its sessions unlinked: they keep place and room for a grace (3 s) in which the
         /// same worker of the same process may link again and attach them anew. A session that it does not attach within the grace, or
-        /// whose gateway comes back as another process, is gone. Frames that were under way when a stream broke may be lost: what
-        /// `Attach` tells of each session, and `Resume`, repair that.
+        /// whose gateway comes back as another process, is gone; if it is resumable, it is detached instead, and its window counts from the
+        /// end of the stream. Frames that were under way when a stream broke may be lost: what `Attach` tells of each session, and
+        /// `Resume`, repair that.
         async fn link(
             &self,
             request: tonic::Request<tonic::Streaming<super::LinkUp>>,
@@ -761,7 +1002,7 @@ pub struct Session {
     /// Whether a token proved `user_id`.
     #[prost(bool, tag = "5")]
     pub user_verified: bool,
-    /// The gateway that holds its socket.
+    /// The gateway that holds its socket, or held it last.
     #[prost(string, tag = "6")]
     pub gateway_id: ::prost::alloc::string::String,
     /// When it attached to this matchmaker.
@@ -773,6 +1014,9 @@ pub struct Session {
     /// `rooms/{room}`; empty unless it is in one.
     #[prost(string, tag = "9")]
     pub room: ::prost::alloc::string::String,
+    /// Whether it has no socket just now: its connection broke, and it is kept for a while in case the client comes back.
+    #[prost(bool, tag = "10")]
+    pub detached: bool,
 }
 /// Nested message and enum types in `Session`.
 pub mod session {

@@ -9,8 +9,9 @@ use super::server::Refusal;
 use super::signal::{Signal, SignalKind};
 use crate::bounds;
 use crate::frame::{PoolName, Wishes};
+use crate::token::ResumeToken;
 
-/// A message of the base layer, checked against its bounds.
+/// A message, checked against its bounds.
 #[derive(Clone, Debug)]
 pub enum ClientMessage {
     /// Says who this is.
@@ -58,6 +59,11 @@ pub enum ClientMessage {
         /// More about why; may be empty.
         details: String,
     },
+    /// Wants an earlier session back; only in the layer `duet.v1`.
+    Resume {
+        /// The session's; `None` for a text that is no token.
+        token: Option<ResumeToken>,
+    },
 }
 
 /// What may prove who a client is. Never shown, so that it reaches no log.
@@ -82,10 +88,56 @@ pub enum IceState {
 }
 
 impl ClientMessage {
-    /// Reads one message. Nothing of a refused one has any effect.
+    /// Reads one message of the base layer. Nothing of a refused one has any effect.
+    pub fn parse(text: &str) -> Result<Self, Refusal> {
+        let object = Object::parse(text).map_err(Refusal::invalid)?;
+        Fields(&object).message()
+    }
+}
+
+/// A message of the layer `duet.v1`.
+#[derive(Clone, Debug)]
+pub struct Numbered {
+    /// Its number, if it has one.
+    pub seq: Option<u64>,
+    /// The highest number of the server's that the client has handled, if it says.
+    pub ack: Option<u64>,
+    /// What it says. A refused one still counts by its number.
+    pub message: Result<ClientMessage, Refusal>,
+}
+
+impl Numbered {
+    /// Reads one message. Refuses what is no object or has no proper numbers.
     pub fn parse(text: &str) -> Result<Self, Refusal> {
         let object = Object::parse(text).map_err(Refusal::invalid)?;
         let fields = Fields(&object);
+        let (seq, ack) = (fields.number("seq")?, fields.number("ack")?);
+        if seq == Some(0) {
+            return Err(field("seq", "begins at 1"));
+        }
+        let message = match fields.present("type") {
+            Some("\"resume\"") => fields.resume(),
+            _ => fields.message(),
+        };
+        // These may come at any time, and are never sent again.
+        let is_outside = matches!(
+            message,
+            Ok(ClientMessage::Ping { .. } | ClientMessage::Auth { .. } | ClientMessage::Resume { .. })
+        );
+        if is_outside && seq.is_some() {
+            return Err(field("seq", "is not for messages of this `type`"));
+        }
+        Ok(Numbered { seq, ack, message })
+    }
+}
+
+/// The members of a message by what they must be. An optional member that is `null` counts as absent: that is what many
+/// serializers write for it.
+struct Fields<'a>(&'a Object<'a>);
+
+impl Fields<'_> {
+    fn message(&self) -> Result<ClientMessage, Refusal> {
+        let fields = self;
         let kind = fields.required_text("type", usize::MAX)?;
         match kind.as_str() {
             "auth" => Ok(ClientMessage::Auth {
@@ -104,13 +156,13 @@ impl ClientMessage {
             _ => Err(Refusal::unknown_type()),
         }
     }
-}
 
-/// The members of a message by what they must be. An optional member that is `null` counts as absent: that is what many
-/// serializers write for it.
-struct Fields<'a>(&'a Object<'a>);
+    /// A text that is no token is as good as an unknown one.
+    fn resume(&self) -> Result<ClientMessage, Refusal> {
+        let token = self.required_text("token", bounds::TOKEN)?;
+        Ok(ClientMessage::Resume { token: ResumeToken::parse(&token) })
+    }
 
-impl Fields<'_> {
     fn wishes(&self) -> Result<Wishes, Refusal> {
         let pool = match self.text("pool", bounds::POOL)? {
             None => PoolName::default(),
@@ -212,6 +264,13 @@ impl Fields<'_> {
         }
         let element = |raw: &&RawValue| text(name, raw.get(), characters).and_then(|value| printable(name, value));
         elements.iter().map(element).collect()
+    }
+
+    /// Up to what every JSON reader holds exactly (RFC 8259 section 6).
+    fn number(&self, name: &str) -> Result<Option<u64>, Refusal> {
+        let Some(raw) = self.present(name) else { return Ok(None) };
+        let number = serde_json::from_str::<u64>(raw).ok().filter(|number| *number < 1 << 53);
+        number.map(Some).ok_or_else(|| field(name, "is no number of a message"))
     }
 
     fn milliseconds(&self, name: &str) -> Result<Option<f64>, Refusal> {

@@ -1,4 +1,4 @@
-//! Server to client: every message of the base layer, and the one table of error codes.
+//! Server to client: every message, and the one table of error codes.
 
 use std::time::Duration;
 
@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 
 use crate::frame::{PartnerLeftReason, PoolName};
 use crate::ids::{ClientId, RoomId};
+use crate::token::ResumeToken;
 
 /// What a gateway says by itself. Messages from the partner come as finished text.
 #[derive(Clone, Debug, Serialize)]
@@ -17,7 +18,38 @@ pub enum ServerMessage {
     Ready {
         /// What others know this client by.
         client_id: ClientId,
+        /// What resumes this session; only in the layer `duet.v1`.
+        #[serde(skip_serializing_if = "Option::is_none", serialize_with = "some_token")]
+        resume_token: Option<ResumeToken>,
+        /// How long the session outlives its connection; zero when it does not.
+        #[serde(
+            rename = "resumeWindowMs",
+            skip_serializing_if = "Option::is_none",
+            serialize_with = "some_milliseconds"
+        )]
+        resume_window: Option<Duration>,
     },
+    /// The session goes on where it was.
+    Resumed {
+        /// What others know this client by: the resumed session's.
+        client_id: ClientId,
+        /// What the session is doing.
+        state: ResumedState,
+        /// Its room.
+        #[serde(flatten, skip_serializing_if = "Option::is_none")]
+        room: Option<ResumedRoom>,
+        /// The highest number of the client's that was taken.
+        ack: u64,
+        /// What resumes the session next.
+        #[serde(serialize_with = "token")]
+        resume_token: ResumeToken,
+    },
+    /// The partner's connection broke, and may come back.
+    PartnerAway,
+    /// The partner is back.
+    PartnerBack,
+    /// In the place of a message that one of the client's own has made void before it was sent.
+    Void,
     /// `auth` was accepted.
     Authenticated {
         /// Who this is now.
@@ -56,6 +88,9 @@ pub enum ServerMessage {
         /// As the client wrote it.
         #[serde(skip_serializing_if = "Option::is_none")]
         id: Option<Box<RawValue>>,
+        /// The highest number of the client's that was taken; only in the layer `duet.v1`.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        ack: Option<u64>,
     },
     /// This gateway is draining.
     GoingAway {
@@ -72,6 +107,42 @@ impl ServerMessage {
     }
 }
 
+/// Gives a message of the layer `duet.v1` its number, and the highest of the client's that was taken if that is to be told.
+/// The text must be that of a JSON object with at least one member.
+pub fn numbered(text: &[u8], seq: u64, ack: Option<u64>) -> Bytes {
+    let mut numbered = Vec::with_capacity(text.len() + 48);
+    numbered.extend_from_slice(text.strip_suffix(b"}").unwrap_or(text));
+    let ack = ack.map(|ack| format!(",\"ack\":{ack}")).unwrap_or_default();
+    numbered.extend_from_slice(format!(",\"seq\":{seq}{ack}}}").as_bytes());
+    numbered.into()
+}
+
+/// What a resumed session is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ResumedState {
+    /// Nothing.
+    Idle,
+    /// It is in the queue.
+    Waiting,
+    /// It is in a room.
+    Matched,
+}
+
+/// The room of a resumed session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ResumedRoom {
+    /// The room of the two.
+    pub room_id: RoomId,
+    /// The other.
+    pub partner_id: ClientId,
+    /// Whether this one makes the offer.
+    pub initiator: bool,
+    /// Whether the other is away.
+    pub partner_away: bool,
+}
+
 /// What was refused and why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -86,6 +157,12 @@ pub struct Refusal {
     /// What the logs know this fault of ours by.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
+    /// The number of the refused message, if it had one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refused: Option<u64>,
+    /// For a number out of order: the one that comes next.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expected: Option<u64>,
 }
 
 /// Why something was refused.
@@ -106,6 +183,8 @@ pub enum ErrorCode {
     Unauthorized,
     /// Over the message rate; the message was dropped.
     RateLimited,
+    /// What should resume a session does not.
+    ResumeFailed,
     /// The matchmaker can't be reached just now; the message was not taken.
     Unavailable,
     /// Our fault.
@@ -125,7 +204,7 @@ impl Refusal {
 
     /// A refusal with neither a time nor an id.
     pub fn new(code: ErrorCode, message: String) -> Self {
-        Refusal { code, message, retry_after: None, id: None }
+        Refusal { code, message, retry_after: None, id: None, refused: None, expected: None }
     }
 
     /// The same, to be tried again after `delay`.
@@ -160,6 +239,17 @@ impl Serialize for ClientId {
 impl Serialize for RoomId {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
+    }
+}
+
+fn token<S: Serializer>(token: &ResumeToken, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&token.secret_text())
+}
+
+fn some_token<S: Serializer>(some: &Option<ResumeToken>, serializer: S) -> Result<S::Ok, S::Error> {
+    match some {
+        Some(some) => token(some, serializer),
+        None => serializer.serialize_none(),
     }
 }
 

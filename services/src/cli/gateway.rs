@@ -11,7 +11,7 @@ use duet_gateway::origins::AllowedOrigins;
 use duet_gateway::server::{Settings, SocketSettings};
 use duet_gateway::session::SessionConfig;
 
-use super::values::{Milliseconds, host_name, positive_milliseconds, process_name};
+use super::values::{Milliseconds, host_name, positive_milliseconds, process_name, resume_window};
 
 /// How the gateway faces clients.
 #[derive(Debug, Args)]
@@ -38,6 +38,9 @@ pub(crate) struct GatewayArgs {
     /// How long a wish waits for the matchmaker before it is refused as `unavailable`
     #[arg(long, env, default_value = "3000", value_name = "MS")]
     unavailable_after_ms: Milliseconds,
+    /// How long a session of the layer `duet.v1` outlives its connection, so that its client can come back; 0 is not at all
+    #[arg(long, env, default_value = "15000", value_name = "MS", value_parser = resume_window)]
+    resume_window_ms: Milliseconds,
     /// Over how long a drain spreads the ends of connections at most
     #[arg(long, env, default_value = "10000", value_name = "MS")]
     drain_spread_ms: Milliseconds,
@@ -97,6 +100,7 @@ impl GatewayArgs {
                 },
                 keepalive: KeepaliveConfig { interval: limits.ping_interval_ms.0, timeout: limits.pong_timeout_ms.0 },
                 unavailable_after: self.unavailable_after_ms.0,
+                resume_window: self.resume_window_ms.0,
                 ..SessionConfig::default()
             },
             socket: SocketSettings {

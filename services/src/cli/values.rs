@@ -4,6 +4,7 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::str::FromStr;
 use std::time::Duration;
 
+use duet_proto::bounds::RESUME_WINDOW;
 use tonic::transport::Endpoint;
 
 /// A time in whole milliseconds, up to a day.
@@ -26,6 +27,14 @@ pub(super) fn positive_milliseconds(text: &str) -> Result<Milliseconds, &'static
     match text.parse() {
         Ok(Milliseconds(Duration::ZERO)) | Err(_) => Err("expected whole milliseconds from 1 to 86400000"),
         Ok(time) => Ok(time),
+    }
+}
+
+/// A window that matchmakers accept.
+pub(super) fn resume_window(text: &str) -> Result<Milliseconds, &'static str> {
+    match text.parse() {
+        Ok(Milliseconds(window)) if window <= RESUME_WINDOW => Ok(Milliseconds(window)),
+        _ => Err("expected whole milliseconds from 0 to 600000"),
     }
 }
 

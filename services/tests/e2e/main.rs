@@ -13,4 +13,5 @@ mod links;
 mod process;
 mod queries;
 mod settings;
+mod simulation;
 mod survival;

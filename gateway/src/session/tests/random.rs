@@ -84,7 +84,7 @@ impl Judge {
     fn judge(&mut self, output: Output) {
         match output {
             Output::Text(text) => self.told(str::from_utf8(&text).unwrap()),
-            Output::Frame(up) => self.framed(up),
+            Output::Frame { kind, .. } => self.framed(kind),
             Output::Close(_) | Output::Abort => self.closed = true,
             Output::Ping | Output::Fault { .. } => {}
         }
@@ -146,7 +146,7 @@ fn frame_of(heard: &Heard, session: &Session, sent: u64) -> Down {
         }
         HeardKind::PartnerLeft(requeued) => left(ticket.attempt, ticket.round, requeued),
         // Nobody has what was never sent.
-        HeardKind::Resume(received) => Down::Resume { ticket, received: received.min(sent) },
+        HeardKind::Resume(received) => Down::Resume { ticket, received: received.min(sent), passed: received.min(sent) },
         HeardKind::Ack(seq) => Down::Ack { ticket, seq: seq.min(sent) },
     }
 }
@@ -164,7 +164,7 @@ proptest! {
                 Input::Says(text) => session.handle_text(text, now),
                 // Nothing comes from the matchmaker without a link, nor before the first attempt.
                 Input::Hears(ref heard) if judge.linked && session.attempt > 0 => {
-                    session.handle_frame(frame_of(heard, session, judge.sent), now);
+                    session.handle_frame(down_frame(0, frame_of(heard, session, judge.sent)), now);
                 }
                 Input::LinkUp if !judge.linked => {
                     judge.linked = true;

@@ -25,7 +25,7 @@ impl Judge {
             Event::LinkUp(link) | Event::LinkDown(link) | Event::Boot(link) => {
                 ended(*link).for_each(|name| drop(self.rooms.remove(&name)));
             }
-            Event::Frame(name, Act::Join { .. } | Act::Next { .. } | Act::Leave { .. } | Act::Detach) => {
+            Event::Frame(name, Act::Join { .. } | Act::Next { .. } | Act::Leave { .. } | Act::End) => {
                 // Unless it breaks a rule, and then its whole link goes.
                 self.rooms.remove(name);
             }

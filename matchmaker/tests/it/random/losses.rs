@@ -192,6 +192,7 @@ impl Run {
         let key = self.machine.link_up(hello, now);
         let announce = |(number, model): (&SessionNumber, &mut Model)| UpFrame {
             session: *number,
+            client_seq: 0,
             kind: Up::Attach(model.announce(self.now)),
         };
         let up: VecDeque<_> = gateway.sessions.iter_mut().map(announce).collect();
@@ -221,7 +222,7 @@ impl Run {
         let mut model = Model::new(client, self.now);
         let gateway = &mut self.gateways[index];
         if let Some(link) = &mut gateway.link {
-            link.up.push_back(UpFrame { session: number, kind: Up::Attach(model.announce(self.now)) });
+            link.up.push_back(UpFrame { session: number, client_seq: 0, kind: Up::Attach(model.announce(self.now)) });
         }
         gateway.sessions.insert(number, model);
     }
@@ -231,7 +232,7 @@ impl Run {
         let gateway = &mut self.gateways[gateway];
         gateway.sessions.remove(&number);
         if let Some(link) = &mut gateway.link {
-            link.up.push_back(UpFrame { session: number, kind: Up::Detach });
+            link.up.push_back(UpFrame { session: number, client_seq: 0, kind: Up::End });
         }
     }
 
@@ -242,7 +243,7 @@ impl Run {
         act(model);
         let said = std::mem::take(&mut model.outbox);
         if let Some(link) = &mut gateway.link {
-            link.up.extend(said.into_iter().map(|kind| UpFrame { session: number, kind }));
+            link.up.extend(said.into_iter().map(|kind| UpFrame { session: number, client_seq: 0, kind }));
         }
     }
 
@@ -280,7 +281,7 @@ impl Run {
             model.hear(frame.kind, at);
             let said = std::mem::take(&mut model.outbox);
             let link = gateway.link.as_mut().expect("it was up just now");
-            link.up.extend(said.into_iter().map(|kind| UpFrame { session: frame.session, kind }));
+            link.up.extend(said.into_iter().map(|kind| UpFrame { session: frame.session, client_seq: 0, kind }));
         }
     }
 

@@ -85,11 +85,13 @@ impl Model {
                     partner: talk.partner,
                     initiator: talk.initiator,
                     received: talk.received,
+                    sent: talk.sent,
+                    partner_away: false,
                     join: join(&talk.wishes, talk.since),
                 })
             }
         };
-        Attach { client: self.client, identity: None, attempt: self.attempt, doing }
+        Attach { client: self.client, identity: None, attempt: self.attempt, doing, resumable: None }
     }
 
     /// The matchmaker was restarted: places may move by what the announcements take.
@@ -151,7 +153,7 @@ impl Model {
             Down::Matched(matched) if matched.ticket.attempt == self.attempt => self.matched(&matched, at),
             Down::Forward(forward) => self.got(&forward),
             Down::PartnerLeft { ticket, requeued, .. } => self.left(ticket, requeued),
-            Down::Resume { ticket, received } => self.resume(ticket, received),
+            Down::Resume { ticket, received, passed } => self.resume(ticket, received, passed),
             Down::Ack { ticket, seq } => {
                 if let Some(talk) = self.talk(ticket) {
                     assert!(seq <= talk.sent, "acknowledged before it was sent");
@@ -161,6 +163,12 @@ impl Model {
             Down::Waiting { ticket, .. } | Down::Matched(Matched { ticket, .. }) => {
                 assert!(ticket.attempt < self.attempt, "of an attempt that never was");
             }
+            Down::PartnerAway { .. }
+            | Down::PartnerBack { .. }
+            | Down::SessionResumed(_)
+            | Down::ResumeFailed
+            | Down::SessionEnded { .. }
+            | Down::Settled { .. } => panic!("{} is not resumable", self.client),
         }
     }
 
@@ -214,14 +222,14 @@ impl Model {
     }
 
     /// It lets go of what the partner has, which it need not do before that is acknowledged.
-    fn resume(&mut self, ticket: TicketNumber, received: u64) {
+    fn resume(&mut self, ticket: TicketNumber, received: u64, passed: u64) {
         let client = self.client;
         let Some(talk) = self.talk(ticket) else { return };
-        assert!(received <= talk.sent, "the partner has what was never sent");
+        assert!(received <= passed && passed <= talk.sent, "the partner has what was never sent");
         talk.kept.retain(|kept| *kept > received);
         assert!(talk.kept.iter().copied().eq(received + 1..=talk.sent), "what is missing is still there");
         talk.may_send = true;
-        let again: Vec<_> = talk.kept.iter().map(|seq| talk.forward(client, *seq)).collect();
+        let again: Vec<_> = talk.kept.iter().filter(|seq| **seq > passed).map(|seq| talk.forward(client, *seq)).collect();
         self.outbox.extend(again);
     }
 

@@ -86,7 +86,7 @@ fn without_requeueing_the_one_left_over_rests() {
 fn a_session_that_ends_leaves_its_partner_disconnected() {
     let world = script(&format!(
         "{A_AND_B_MET_AT_5}
-         6 a detach
+         6 a end
          > b left 1.0 disconnected requeued
          > b waiting 1.1 default at 1 1s"
     ));
@@ -101,7 +101,7 @@ fn a_session_that_ends_in_the_queue_is_out_of_it() {
          0 b attach 1
          0 a join 1
          > a waiting 1.0 default at 1 0s
-         0 a detach
+         0 a end
          0 b join 1
          > b waiting 1.0 default at 1 0s",
     );

@@ -107,7 +107,15 @@ fn only_attached_sessions_may_speak() {
     script(
         "0 link 1 up
          0 a attach 1
-         0 a detach
+         0 a end
+         0 a leave 2",
+    );
+    script(
+        "0 link 1 up
+         0 link 2 up
+         0 a attach 1
+         0 link 1 down
+         0 link 1 up
          0 a leave 2
          > 1 refused: a frame named a session that is not attached",
     );
@@ -141,8 +149,8 @@ fn a_session_number_attaches_once() {
     let hello = duet_proto::link::GatewayHello { gateway: "g".into(), boot, worker: 0 };
     let link = machine.link_up(hello, Time::ZERO);
     for client in ['a', 'b'] {
-        let kind = Up::Attach(Attach { client: client_id(client), identity: None, attempt: 0, doing: Doing::Idle });
-        machine.handle_frame(link, UpFrame { session: SessionNumber(1), kind }, Time::ZERO);
+        let kind = Up::Attach(Attach { client: client_id(client), identity: None, attempt: 0, doing: Doing::Idle, resumable: None });
+        machine.handle_frame(link, UpFrame { session: SessionNumber(1), client_seq: 0, kind }, Time::ZERO);
     }
     let refused = duet_matchmaker::Output::LinkRefused { link, reason: "a session attached twice" };
     assert_eq!(machine.poll_output(), Some(refused));

@@ -220,7 +220,7 @@ fn whoever_detaches_takes_the_deadline_along() {
     script(&format!(
         "{A_LEFT_B_AND_C}
          deadline 4
-         2 a detach
+         2 a end
          deadline none
          2 c join 1
          > b matched 1.1 c r2 answers 2s

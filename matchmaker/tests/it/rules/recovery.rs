@@ -108,7 +108,7 @@ fn a_session_in_half_a_room_may_do_as_it_likes() {
          > a matched 8.0 b r1 offers 3s"
     ));
     script(&format!("{A_ANNOUNCED}\n2 a decline 7.1\n2 a decline 7.2\ndeadline none"));
-    script(&format!("{A_ANNOUNCED}\n2 a detach\ndeadline none"));
+    script(&format!("{A_ANNOUNCED}\n2 a end\ndeadline none"));
     script(&format!(
         "{A_ANNOUNCED}
          2 a report 8 r9

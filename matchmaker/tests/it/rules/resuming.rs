@@ -164,7 +164,7 @@ fn each_side_hears_what_the_other_has_and_repeats_the_rest_in_order() {
          6 a forward 1.0 4
          7 link 2 up
          7 b attach 2 room 1.0 r1 a offers 1 default 2
-         > b resumes 1.0 after #0
+         > b resumes 1.0 after #0, passed #1
          > a resumes 1.0 after #1
          7 b forward 1.0 1
          7 a forward 1.0 5

@@ -52,8 +52,8 @@ fn announced(number: u64, room: RoomId, partner: u64, received: u64) -> Up {
     let ticket = TicketNumber { attempt: 1, round: 0 };
     let join = Join { attempt: 1, wishes: wishes("default"), waited: Duration::ZERO };
     let partner = client(partner);
-    let room = InRoom { ticket, room, partner, initiator: false, received, join };
-    Up::Attach(Attach { client: client(number), identity: None, attempt: 1, doing: Doing::InRoom(room) })
+    let room = InRoom { ticket, room, partner, initiator: false, received, sent: 0, partner_away: false, join };
+    Up::Attach(Attach { client: client(number), identity: None, attempt: 1, doing: Doing::InRoom(room), resumable: None })
 }
 
 /// Two gateways with one session each, in a room: `b` offers.
@@ -157,7 +157,7 @@ async fn a_newer_link_of_a_worker_ends_the_older(transport: Transport) {
         Transport::Memory => assert!(end.is_none()),
         Transport::Grpc => assert_eq!(end.unwrap().code(), Code::Aborted),
     }
-    let idle = Attach { client: client(1), identity: None, attempt: 2, doing: Doing::Idle };
+    let idle = Attach { client: client(1), identity: None, attempt: 2, doing: Doing::Idle, resumable: None };
     again.send(frame(2, Up::Attach(idle)));
     assert_eq!(kinds(&b.take(2).await), ["partner-left", "waiting"]);
     again.send(frame(2, join(3)));
@@ -175,8 +175,8 @@ async fn a_link_that_breaks_and_comes_back_resumes(transport: Transport) {
     again.send(frame(1, announced(1, room, 2, 2)));
     b.send(frame(1, forward(1, 6, 700)));
     let ticket = TicketNumber { attempt: 1, round: 0 };
-    assert_eq!(again.next().await.unwrap().kind, Down::Resume { ticket, received: 0 });
-    assert_eq!(b.next().await.unwrap().kind, Down::Resume { ticket, received: 2 });
+    assert_eq!(again.next().await.unwrap().kind, Down::Resume { ticket, received: 0, passed: 0 });
+    assert_eq!(b.next().await.unwrap().kind, Down::Resume { ticket, received: 2, passed: 2 });
     (3..=6).for_each(|seq| b.send(frame(1, forward(1, seq, 700))));
     for expected in 3..=6 {
         let Down::Forward(forward) = again.next().await.unwrap().kind else { panic!("only messages") };

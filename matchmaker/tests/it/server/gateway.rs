@@ -103,5 +103,11 @@ pub(crate) fn kind(frame: &DownFrame) -> &'static str {
         Down::PartnerLeft { .. } => "partner-left",
         Down::Resume { .. } => "resume",
         Down::Ack { .. } => "ack",
+        Down::PartnerAway { .. } => "partner-away",
+        Down::PartnerBack { .. } => "partner-back",
+        Down::SessionResumed(_) => "session-resumed",
+        Down::ResumeFailed => "resume-failed",
+        Down::SessionEnded { .. } => "session-ended",
+        Down::Settled { .. } => "settled",
     }
 }

@@ -104,7 +104,7 @@ async fn what_breaks_a_rule_is_refused_by_rule() {
 #[tokio::test]
 async fn kinds_of_frames_that_only_newer_versions_know_are_ignored() {
     let running = Running::start().await;
-    let unknown = v1::LinkUp { hello: None, frames: vec![v1::UpFrame { session: 1, kind: None }] };
+    let unknown = v1::LinkUp { hello: None, frames: vec![v1::UpFrame { session: 1, client_seq: 0, kind: None }] };
     let last = batch(vec![frame(1, join(1))]);
     let status = end_of(&running, vec![first(), unknown, last]).await;
     assert_eq!(

@@ -1,0 +1,200 @@
+//! Sessions that go on over another connection: who may have which, and what is handed over.
+//!
+//! A client comes back as a new session and shows the token of an earlier one. That one then goes on under the new one's number,
+//! and whoever had it before is told that it has lost it. Some resumes wait: for a session that a matchmaker just started has
+//! not heard of yet, and for messages that the old gateway still has to repeat, which would be lost with it.
+
+use std::collections::BTreeMap;
+
+use duet_proto::frame::{Doing, Down, InRoom, Join, LastRoom, SessionEndedReason, SessionResumed};
+use duet_proto::ids::ClientId;
+use duet_proto::time::Time;
+use duet_proto::token::TokenHash;
+
+use crate::Matchmaker;
+use crate::deadlines::Timer;
+use crate::machine::Breach;
+use crate::sessions::{SessionKey, State};
+
+/// What a new session's client has shown.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wanted {
+    pub(crate) token: TokenHash,
+    pub(crate) next_token: TokenHash,
+    pub(crate) ack: u64,
+}
+
+/// Resumes that wait, by their tokens.
+#[derive(Debug, Default)]
+pub(crate) struct Held(BTreeMap<TokenHash, HeldResume>);
+
+#[derive(Debug)]
+struct HeldResume {
+    heir: ClientId,
+    wanted: Wanted,
+    until: Time,
+}
+
+impl Held {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl Matchmaker {
+    /// A new session wants to be an earlier one.
+    pub(crate) fn resume_session(&mut self, heir: SessionKey, wanted: Wanted, now: Time) -> Result<(), Breach> {
+        let asks = &self.sessions[heir];
+        if asks.resumable.is_none() || asks.ticket.attempt > 0 || !matches!(asks.state, State::Idle) {
+            return Err(Breach("a session that has done something wants to be another"));
+        }
+        match self.sessions.by_token(wanted.token) {
+            Some(session) if session == heir => self.tell(heir, Down::ResumeFailed),
+            Some(session) if self.has_more_to_say(session) => self.hold_resume(heir, wanted, now),
+            Some(session) => self.hand_over(heir, session, wanted, now),
+            None if now < Time::ZERO + self.config.recovery => self.hold_resume(heir, wanted, now),
+            None => self.tell(heir, Down::ResumeFailed),
+        }
+        Ok(())
+    }
+
+    /// Looks again at a resume that may have waited for this session.
+    pub(crate) fn retry_resume(&mut self, session: SessionKey, now: Time) {
+        if self.held.is_empty() || self.has_more_to_say(session) {
+            return;
+        }
+        let Some(resumable) = &self.sessions[session].resumable else { return };
+        for token in [Some(resumable.token), resumable.earlier_token].into_iter().flatten() {
+            if let Some((heir, wanted)) = self.take_held(token) {
+                return self.hand_over(heir, session, wanted, now);
+            }
+        }
+    }
+
+    /// A resume has waited long enough.
+    pub(crate) fn end_wait(&mut self, token: TokenHash, now: Time) {
+        let Some((heir, wanted)) = self.take_held(token) else { return };
+        match self.sessions.by_token(token) {
+            Some(session) => self.hand_over(heir, session, wanted, now),
+            None => self.tell(heir, Down::ResumeFailed),
+        }
+    }
+
+    /// Whether the session's gateway is there and has messages of its client's that could not be passed on yet.
+    fn has_more_to_say(&self, session: SessionKey) -> bool {
+        self.is_linked(session) && self.is_behind(session)
+    }
+
+    /// Two that show the same token at once are the same client, and the later connection is the one that counts.
+    fn hold_resume(&mut self, heir: SessionKey, wanted: Wanted, now: Time) {
+        if let Some((earlier, _)) = self.take_held(wanted.token) {
+            self.tell(earlier, Down::ResumeFailed);
+        }
+        let until = (Time::ZERO + self.config.recovery).max(now + self.config.link_grace);
+        let heir = self.sessions[heir].client;
+        self.held.0.insert(wanted.token, HeldResume { heir, wanted, until });
+        self.deadlines.add(until, Timer::HeldResume(wanted.token));
+    }
+
+    /// A resume that has waited, unless the session that asked for it is gone or has gone on.
+    fn take_held(&mut self, token: TokenHash) -> Option<(SessionKey, Wanted)> {
+        let held = self.held.0.remove(&token)?;
+        self.deadlines.cancel(held.until, Timer::HeldResume(token));
+        let heir = self.sessions.by_client(held.heir)?;
+        let asks = &self.sessions[heir];
+        let still = asks.ticket.attempt == 0 && matches!(asks.state, State::Idle) && self.is_present(heir);
+        still.then_some((heir, held.wanted))
+    }
+
+    /// The session goes on where the new one is, which is forgotten.
+    fn hand_over(&mut self, heir: SessionKey, session: SessionKey, wanted: Wanted, now: Time) {
+        let log = &self.sessions[session].resumable.as_ref().expect("only these have tokens").log;
+        if !(log.acknowledged()..=log.seq()).contains(&wanted.ack) {
+            return self.tell(heir, Down::ResumeFailed);
+        }
+        let (link, number) = (self.sessions[heir].link, self.sessions[heir].number);
+        self.remove_session(heir);
+        self.tell(session, Down::SessionEnded { reason: SessionEndedReason::ResumedElsewhere });
+        self.move_to(session, link, number);
+        self.close_window(session);
+        self.sessions.rotate_tokens(session, wanted.token, wanted.next_token);
+        let (_, resumable) = self.sessions[session].resumable_mut().expect("only these have tokens");
+        resumable.epoch = resumable.epoch.saturating_add(1);
+        resumable.log.acknowledge(wanted.ack);
+        resumable.told_taken = resumable.taken;
+        let resumed = self.resumed(session, now);
+        self.tell(session, Down::SessionResumed(Box::new(resumed)));
+        self.go_on(session, now);
+    }
+
+    /// Who was away looks for a partner again, or is back in its room.
+    fn go_on(&mut self, session: SessionKey, now: Time) {
+        match self.sessions[session].state {
+            State::Idle | State::InHalfRoom(_) => {}
+            State::Waiting(_) => self.retry(vec![session], now),
+            State::InRoom(room) => {
+                self.tell_presence(session);
+                // All that was passed to it is in its log, and now with its gateway.
+                let received = self.rooms[room].sides(session).1.sent;
+                self.acknowledge(session, self.sessions[session].ticket, received);
+                self.resume(room);
+            }
+        }
+    }
+
+    /// All that the new gateway has to know.
+    fn resumed(&self, session: SessionKey, now: Time) -> SessionResumed {
+        let known = &self.sessions[session];
+        let resumable = known.resumable.as_ref().expect("only these have tokens");
+        SessionResumed {
+            client: known.client,
+            identity: known.identity.clone(),
+            ticket: known.ticket,
+            doing: self.doing(session, now),
+            wishes: known.wish.as_ref().map(|wish| wish.wishes.clone()),
+            last_room: known
+                .last_partner
+                .map(|last| LastRoom { room: last.room, parted: now.since(last.parted) }),
+            epoch: resumable.epoch,
+            seq: resumable.log.seq(),
+            kept: resumable.log.above(0).map(|(seq, kind)| (seq, kind.clone())).collect(),
+            taken: resumable.taken,
+        }
+    }
+
+    /// What a session is doing, in the words of an announcement.
+    fn doing(&self, session: SessionKey, now: Time) -> Doing {
+        let known = &self.sessions[session];
+        let join = || {
+            let wish = known.wish();
+            let (attempt, waited) = (known.ticket.attempt, now.since(wish.turn.queued));
+            Join { attempt, wishes: wish.wishes.clone(), waited }
+        };
+        let ticket = known.ticket;
+        match known.state {
+            State::Idle => Doing::Idle,
+            State::Waiting(_) => Doing::Waiting(join()),
+            State::InRoom(key) => {
+                let room = &self.rooms[key];
+                let initiator = room.members[0].session == session;
+                let [own, other] = if initiator { [0, 1] } else { [1, 0] }.map(|side| &room.members[side]);
+                Doing::InRoom(InRoom {
+                    ticket,
+                    room: room.id,
+                    partner: self.sessions[other.session].client,
+                    initiator,
+                    received: other.sent,
+                    sent: own.sent,
+                    partner_away: own.partner_away,
+                    join: join(),
+                })
+            }
+            State::InHalfRoom(room) => {
+                let half = &self.halves[&room];
+                let (partner, initiator, received, sent) = (half.partner, half.initiator, half.received, half.newest);
+                let partner_away = half.partner_away;
+                Doing::InRoom(InRoom { ticket, room, partner, initiator, received, sent, partner_away, join: join() })
+            }
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! What frames count for against the bounds of queues and of what is kept.
+
+use super::*;
+use crate::queue::Weigh;
+
+impl Weigh for UpFrame {
+    fn weight(&self) -> usize {
+        let texts = match &self.kind {
+            Up::Attach(attach) => attach.weight(),
+            Up::Identify(identity) => identity.weight(),
+            Up::Join(join) => join.wishes.weight(),
+            Up::Next { wishes, .. } => wishes.weight(),
+            Up::Forward(forward) => forward.text.len(),
+            Up::Report { reason, details, .. } => reason.len() + details.len(),
+            Up::Leave { .. }
+            | Up::Ack { .. }
+            | Up::End
+            | Up::Decline { .. }
+            | Up::Broken { .. }
+            | Up::Detach
+            | Up::ResumeSession { .. }
+            | Up::Settle { .. } => 0,
+        };
+        FRAME_WEIGHT + texts
+    }
+}
+
+impl Weigh for DownFrame {
+    fn weight(&self) -> usize {
+        self.kind.weight()
+    }
+}
+
+impl Weigh for Down {
+    fn weight(&self) -> usize {
+        let texts = match self {
+            Down::Waiting { pool, .. } => pool.as_str().len(),
+            Down::Forward(forward) => forward.text.len(),
+            Down::SessionResumed(resumed) => resumed.weight(),
+            Down::Matched(_)
+            | Down::PartnerLeft { .. }
+            | Down::Resume { .. }
+            | Down::Ack { .. }
+            | Down::PartnerAway { .. }
+            | Down::PartnerBack { .. }
+            | Down::ResumeFailed
+            | Down::SessionEnded { .. }
+            | Down::Settled { .. } => 0,
+        };
+        FRAME_WEIGHT + texts
+    }
+}
+
+impl Attach {
+    fn weight(&self) -> usize {
+        let identity = self.identity.as_ref().map_or(0, Identity::weight);
+        let kept = self.resumable.as_ref().map_or(0, |resumable| kept_weight(&resumable.kept));
+        identity + self.doing.weight() + kept
+    }
+}
+
+impl SessionResumed {
+    fn weight(&self) -> usize {
+        let identity = self.identity.as_ref().map_or(0, Identity::weight);
+        let wishes = self.wishes.as_ref().map_or(0, Wishes::weight);
+        identity + wishes + self.doing.weight() + kept_weight(&self.kept)
+    }
+}
+
+impl Identity {
+    fn weight(&self) -> usize {
+        self.user.len()
+    }
+}
+
+impl Wishes {
+    fn weight(&self) -> usize {
+        self.pool.as_str().len()
+    }
+}
+
+impl Doing {
+    fn weight(&self) -> usize {
+        match self {
+            Doing::Idle => 0,
+            Doing::Waiting(join) | Doing::InRoom(InRoom { join, .. }) => join.wishes.weight(),
+        }
+    }
+}
+
+fn kept_weight(kept: &[(u64, Down)]) -> usize {
+    kept.iter().map(|(_, kind)| kind.weight()).sum()
+}
+
+/// What a frame costs beside its texts: more than its numbers and ids take on the wire.
+const FRAME_WEIGHT: usize = 96;
