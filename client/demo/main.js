@@ -94,8 +94,8 @@ function meet(matched) {
     void firstFrame(page.remote, over.signal).then((at) => showFirstFrame(at - mine.matchedAt));
   });
   mine.on('connectionstate', ({ state }) => {
-    if (state === 'connected') show('in-call', mine.remoteStream ? words.IN_CALL : words.NOTHING_TO_SEE);
-    else if (state === 'disconnected' || state === 'failed') say(words.STUCK);
+    if (state === 'connected') show('in-call', callWords(mine));
+    else if (state === 'disconnected' || state === 'failed') say(callWords(mine));
   });
   mine.on('error', (error) => console.warn('call:', error.message));
   mine.on('closed', () => {
@@ -104,8 +104,25 @@ function meet(matched) {
     showRoom(null);
     showPartner(null);
     showFirstFrame(null);
+    // Ended without the server, be it by the person or because it took too long: back to waiting for the server.
+    if (signaling.state === 'reconnecting') show('reconnecting', words.RECONNECTING);
   });
 }
+
+/**
+ * Signaling may be interrupted on either side while pictures and sound, which don't pass through the server, go on.
+ * @param {Call} current
+ */
+function callWords(current) {
+  if (signaling.state === 'reconnecting') return words.RECONNECTING_IN_CALL;
+  if (signaling.partnerAway) return words.PARTNER_AWAY;
+  const { connectionState } = current.peerConnection;
+  if (connectionState === 'disconnected' || connectionState === 'failed') return words.STUCK;
+  if (connectionState !== 'connected') return words.MATCHED;
+  return current.remoteStream ? words.IN_CALL : words.NOTHING_TO_SEE;
+}
+
+const sayCall = () => void (call && say(callWords(call)));
 
 /** @param {ServerMessageOf<'waiting'> | null} waiting */
 const wait = (waiting) => show('waiting', words.waitingWords(waiting, lastEnd));
@@ -122,8 +139,11 @@ signaling.on('partner-left', ({ reason, requeued, local }) => {
   signaling.close();
   show('idle', { status: lastEnd, detail: 'Start again to meet someone else.' });
 });
+signaling.on('partner-away', sayCall);
+signaling.on('partner-back', sayCall);
 signaling.on('statechange', ({ state }) => {
   if (state === 'waiting') wait(null);
+  if (call) return sayCall();
   if (state !== 'reconnecting') return;
   lastEnd = '';
   show('reconnecting', words.RECONNECTING);

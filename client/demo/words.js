@@ -25,6 +25,10 @@ export const RECONNECTING = {
   detail: 'Reconnecting. You will be back in the queue as soon as it works.',
 };
 /** @type {Words} */
+export const RECONNECTING_IN_CALL = { status: 'Your connection was interrupted.', detail: 'Reconnecting. Your partner is kept for you.' };
+/** @type {Words} */
+export const PARTNER_AWAY = { status: 'Your partner’s connection was interrupted.', detail: 'They may be back in a moment.' };
+/** @type {Words} */
 export const IN_CALL = { status: 'You are connected.', detail: '' };
 /** @type {Words} */
 export const STUCK = { status: 'The call has stalled.', detail: 'Looking for another way through the network…' };
@@ -32,7 +36,7 @@ export const STUCK = { status: 'The call has stalled.', detail: 'Looking for ano
 export const NOTHING_TO_SEE = { status: 'You are connected.', detail: 'Your partner shares neither camera nor microphone.' };
 
 export const REPORTED = 'Thank you. Your report was sent.';
-export const DRAINING = 'This server is about to restart. You will be moved to another one and meet someone new.';
+export const DRAINING = 'This server is about to restart. You will be moved to another one.';
 export const BUSY = 'The service is busy. Trying again in a moment…';
 
 /**

@@ -197,6 +197,41 @@ scene('a lost connection is said, and one is back in the queue by oneself', asyn
   await inState(anna, 'waiting');
 });
 
+scene('a call outlives a broken connection: both are told calmly, the picture stays, and Next works meanwhile', async ({ open, pairing }) => {
+  const anna = await open('/?autostart');
+  await inState(anna, 'waiting');
+  const ben = await open('/?autostart');
+  await inState(anna, 'in-call');
+  await inState(ben, 'in-call');
+  const room = await anna.getAttribute('body', 'data-room');
+  const interrupt = () => {
+    const greet = pairing.holdGreetings();
+    const [first] = pairing.members;
+    first?.socket.close(1013);
+    return greet;
+  };
+  const greet = interrupt();
+  await saying(anna, 'Your connection was interrupted.');
+  await saying(ben, 'Your partner’s connection was interrupted.');
+  for (const page of [anna, ben]) {
+    assert.equal(await page.getAttribute('body', 'data-state'), 'in-call');
+    await page.bringToFront();
+    await untilMoving(page, '#remote');
+  }
+  greet();
+  await saying(anna, 'You are connected.');
+  await saying(ben, 'You are connected.');
+  assert.equal(await anna.getAttribute('body', 'data-room'), room);
+
+  const greetAgain = interrupt();
+  await saying(anna, 'Your connection was interrupted.');
+  await anna.click('#next');
+  await inState(anna, 'reconnecting');
+  greetAgain();
+  await ben.waitForSelector(`body[data-room]:not([data-room="${room}"])`);
+  await inState(anna, 'in-call');
+});
+
 scene('a server that goes away says so first', async ({ open, pairing }) => {
   const anna = await open('/?autostart');
   await inState(anna, 'waiting');

@@ -36,6 +36,30 @@ test('it connects on mount and shows how things stand', async (t) => {
   assert.deepEqual({ roomId, partnerId, initiator }, { roomId: 'r1', partnerId: 'p1', initiator: false });
 });
 
+test('it shows that the partner’s connection is interrupted, also as a resumed session knows it', async (t) => {
+  const { gateway, shown, until } = await mount(t);
+  const terms = { resumeToken: 't', resumeWindowMs: 15_000 };
+  const client = await gateway.connection();
+  client.greet(terms);
+  await until((view) => view.isConnected);
+  shown().signalAvailable();
+  client.match({ seq: 1 });
+  await until((view) => view.roomId !== null && !view.partnerAway);
+  client.send({ type: 'partner-away', seq: 2 });
+  await until((view) => view.partnerAway);
+  client.send({ type: 'partner-back', seq: 3 });
+  await until((view) => !view.partnerAway);
+  client.socket.terminate();
+  const kept = await until((view) => view.state === 'reconnecting');
+  assert.deepEqual([kept.roomId, kept.clientId, kept.isConnected], ['r1', 'me', false]);
+  const again = await gateway.connection();
+  again.greet({ clientId: 'provisional', ...terms });
+  const room = { roomId: 'r1', partnerId: 'p1', initiator: true };
+  again.send({ type: 'resumed', clientId: 'me', state: 'matched', ...room, partnerAway: true, ack: 0, resumeToken: 'u' });
+  const resumed = await until((view) => view.isConnected && view.partnerAway);
+  assert.deepEqual([resumed.roomId, resumed.clientId], ['r1', 'me']);
+});
+
 test('its calls speak, and are the same functions over all renders', async (t) => {
   const { gateway, shown, until } = await mount(t);
   const first = shown();

@@ -27,6 +27,32 @@ const ALL = /** @type {const} */ ([
   'ended',
 ]);
 
+// First of all: a socket of another test that closes in this one's time would leave its own timer running.
+test('a window that passes without a connection ends the room, and the next connection begins anew', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const { signaling, client, gateway } = await inRoom(t, {
+    reconnect: () => ({ reconnect: true, delayMs: 60_000 }),
+    readyWithinMs: 0,
+    liveness: { pingAfterMs: 0 },
+  });
+  client.socket.terminate();
+  await nextOf(signaling, 'reconnecting');
+  const seen = record(signaling, [...ALL]);
+  t.mock.timers.tick(19_999);
+  assert.deepEqual([seen, signaling.roomId], [[], 'r1']);
+  t.mock.timers.tick(1);
+  assert.deepEqual(seen, [
+    ['room-ended', { roomId: 'r1', reason: 'connection-lost' }],
+    ['partner-left', { type: 'partner-left', reason: 'connection-lost', requeued: true, local: true }],
+  ]);
+  assert.equal(signaling.state, 'reconnecting');
+  t.mock.timers.tick(40_000);
+  const again = await gateway.connection();
+  again.greet({ clientId: 'new', ...TERMS });
+  assert.deepEqual(await again.take(), { type: 'available', tags: ['chess'], seq: 1 });
+  assert.equal(signaling.clientId, 'new');
+});
+
 test('what the session says is numbered, pings and identity are not, and acknowledgements go along', async (t) => {
   const { signaling, gateway } = await start(t, { auth: { userId: 'u' } });
   const client = await greeted(signaling, gateway);
@@ -142,10 +168,12 @@ test('what waited for a room that the server has ended meanwhile is not sent', a
   signaling.ice('too late');
   signaling.reportState({ ice: 'failed' });
   const again = await resumeOn(gateway, { state: 'waiting', roomId: undefined, partnerId: undefined, initiator: undefined });
+  const ended = nextOf(signaling, 'room-ended');
+  const waiting = nextOf(signaling, 'waiting');
   again.send({ type: 'partner-left', reason: 'left', requeued: true, seq: 2 });
   again.send({ type: 'waiting', pool: 'default', seq: 3 });
-  assert.deepEqual(await nextOf(signaling, 'room-ended'), { roomId: 'r1', reason: 'left' });
-  await nextOf(signaling, 'waiting');
+  assert.deepEqual(await ended, { roomId: 'r1', reason: 'left' });
+  await waiting;
   assert.deepEqual(await again.take(), { type: 'state', ice: 'failed', seq: 2 });
   assert.equal(signaling.state, 'waiting');
 });
@@ -243,31 +271,6 @@ test('while a server holds the session, nothing is said before it is asked for',
   await new Promise((resolve) => setTimeout(resolve, 80));
   again.greet(TERMS);
   assert.equal((await again.take()).type, 'resume');
-});
-
-test('a window that passes without a connection ends the room, and the next connection begins anew', async (t) => {
-  t.mock.timers.enable({ apis: ['setTimeout'] });
-  const { signaling, client, gateway } = await inRoom(t, {
-    reconnect: () => ({ reconnect: true, delayMs: 60_000 }),
-    readyWithinMs: 0,
-    liveness: { pingAfterMs: 0 },
-  });
-  client.socket.terminate();
-  await nextOf(signaling, 'reconnecting');
-  const seen = record(signaling, [...ALL]);
-  t.mock.timers.tick(19_999);
-  assert.deepEqual([seen, signaling.roomId], [[], 'r1']);
-  t.mock.timers.tick(1);
-  assert.deepEqual(seen, [
-    ['room-ended', { roomId: 'r1', reason: 'connection-lost' }],
-    ['partner-left', { type: 'partner-left', reason: 'connection-lost', requeued: true, local: true }],
-  ]);
-  assert.equal(signaling.state, 'reconnecting');
-  t.mock.timers.tick(40_000);
-  const again = await gateway.connection();
-  again.greet({ clientId: 'new', ...TERMS });
-  assert.deepEqual(await again.take(), { type: 'available', tags: ['chess'], seq: 1 });
-  assert.equal(signaling.clientId, 'new');
 });
 
 test('a server that goes away is left as it asks, and the room with it is not', async (t) => {

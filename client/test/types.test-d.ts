@@ -10,6 +10,7 @@ const same = <_ extends true>() => {};
 
 const signaling = new Signaling('wss://example.org/ws', { auth: async () => ({ token: 't' }), WebSocket: NodeWebSocket });
 new Signaling('wss://example.org/ws', { WebSocket, reconnect: { capMs: 5_000 }, liveness: { pingAfterMs: 0 } });
+new Signaling('wss://example.org/ws', { protocols: [] });
 new Signaling('wss://example.org/ws', { reconnect: (context) => nextReconnect({ ...context, attempt: 0 }) });
 // @ts-expect-error a policy gives a decision, not a number
 new Signaling('wss://example.org/ws', { reconnect: () => 500 });
@@ -33,6 +34,29 @@ signaling.on('error', ({ code, retryAfterMs }) => {
   // @ts-expect-error no such code
   code === 'to-many-requests';
 });
+signaling.on('reconnected', ({ clientId, resumed }) => {
+  same<Equal<typeof clientId, string>>();
+  same<Equal<typeof resumed, boolean>>();
+});
+signaling.on('resumed', (message) => {
+  same<Equal<typeof message.state, 'idle' | 'waiting' | 'matched'>>();
+  message.partnerAway satisfies boolean | undefined;
+  // @ts-expect-error the token is the client's own
+  message.resumeToken;
+});
+signaling.on('ready', (message) => {
+  message.resumeWindowMs satisfies number | undefined;
+  // @ts-expect-error the token is the client's own
+  message.resumeToken;
+});
+signaling.on('partner-away', ({ type }) => same<Equal<typeof type, 'partner-away'>>());
+signaling.on('partner-back', ({ type }) => same<Equal<typeof type, 'partner-back'>>());
+signaling.on('error', ({ refused, expected }) => {
+  same<Equal<typeof refused, number | undefined>>();
+  same<Equal<typeof expected, number | undefined>>();
+});
+// @ts-expect-error resuming is not the application's to hear of when it is asked for
+signaling.on('resume', () => {});
 const off: () => void = signaling.once('statechange', ({ state }) => same<Equal<typeof state, SignalingState>>());
 off();
 // @ts-expect-error no such event
@@ -54,6 +78,9 @@ switch (fromServer.type) {
 }
 ({ type: 'available', pool: 'x', tags: ['a'], patienceMs: 5 }) satisfies ClientMessage;
 ({ type: 'state', ice: 'failed' }) satisfies ClientMessage;
+({ type: 'resume', token: 't', ack: 0 }) satisfies ClientMessage;
+// @ts-expect-error resuming says what has come
+({ type: 'resume', token: 't' }) satisfies ClientMessage;
 // @ts-expect-error an offer has an sdp
 ({ type: 'offer' }) satisfies ClientMessage;
 // @ts-expect-error not a kind of message
@@ -73,10 +100,14 @@ signaling.reportState({ ice: 'connected', setupMs: 3, candidateType: 'relay' });
 // @ts-expect-error read only
 signaling.roomId = 'x';
 signaling.initiator satisfies boolean | null;
+signaling.partnerAway satisfies boolean;
+// @ts-expect-error read only
+signaling.partnerAway = true;
 
 // The hook.
 const view = useSignaling('wss://example.org/ws', { onOffer: ({ sdp, from }) => void [sdp, from] });
 view.isWaiting satisfies boolean;
+view.partnerAway satisfies boolean;
 view.sendIceCandidate({ candidate: '', sdpMid: '0' }) satisfies boolean;
 // @ts-expect-error one has to tell where
 useSignaling();

@@ -30,6 +30,10 @@ export type Phase = 'closed' | 'connecting' | 'ready' | 'reconnecting';
 export type ConnectionSettings = {
     url: string;
     protocols: string[];
+    /**
+     * Whether to do without them where the server knows none.
+     */
+    orNone: boolean;
     WebSocket: WebSocketConstructor;
     policy: ReconnectPolicy;
     random: () => number;
@@ -71,6 +75,7 @@ export type ConnectionEvents = {
  * @typedef {object} ConnectionSettings
  * @property {string} url
  * @property {string[]} protocols
+ * @property {boolean} orNone Whether to do without them where the server knows none.
  * @property {WebSocketConstructor} WebSocket
  * @property {ReconnectPolicy} policy
  * @property {() => number} random
@@ -100,6 +105,10 @@ export declare class Connection {
      * @returns {boolean} False when there is no open socket: nothing was sent.
      */
     send(text: string): boolean;
+    /** The server was asked something before it counts as ready, and has as long for that as for its greeting. */
+    expectAnswer(): void;
+    /** It has answered, though not yet for good. */
+    answered(): void;
     /** The server has greeted: from here the connection counts. */
     ready(): void;
     /** The server has said that it is going away. */

@@ -22,8 +22,12 @@ export type LocalEvents = {
         delayMs: number;
         close: Close;
     };
+    /**
+     * Whether the session, and a room with it, went on.
+     */
     reconnected: {
         clientId: string;
+        resumed: boolean;
     };
     /**
      * No further attempt will be made, until `connect`.
@@ -42,7 +46,8 @@ export type LocalEvents = {
      */
     "room-ended": RoomEnded;
     /**
-     * Everything the server says, unknown kinds and late messages too.
+     * Everything the server says, unknown kinds and late messages too. Only what `duet.v1`
+     * settles by itself is left out: repeats, and the greeting of a session that is dropped for the old one.
      */
     message: ServerMessage;
 };
@@ -62,11 +67,12 @@ export type SignalingEvents = {
  * @property {{ protocol: string }} open The socket is open; `ready` follows from the server.
  * @property {Close} close The socket is gone, for whatever reason.
  * @property {{ attempt: number, delayMs: number, close: Close }} reconnecting
- * @property {{ clientId: string }} reconnected
+ * @property {{ clientId: string, resumed: boolean }} reconnected Whether the session, and a room with it, went on.
  * @property {{ close: Close, why: string, byUs: boolean }} ended No further attempt will be made, until `connect`.
  * @property {{ state: SignalingState, previous: SignalingState }} statechange
  * @property {RoomEnded} room-ended Once a room, whoever or whatever ended it.
- * @property {ServerMessage} message Everything the server says, unknown kinds and late messages too.
+ * @property {ServerMessage} message Everything the server says, unknown kinds and late messages too. Only what `duet.v1`
+ *   settles by itself is left out: repeats, and the greeting of a session that is dropped for the old one.
  */
 /** @typedef {{ [K in ServerMessage['type']]: ServerMessageOf<K> } & LocalEvents} SignalingEvents */
 export {};

@@ -1,6 +1,6 @@
 /**
- * What is said between a client and the gateway: every message of the base protocol as a type, and how one is read.
- * What a message means to a client is `session.js`'s.
+ * What is said between a client and the gateway: every message of the protocol as a type, and how one is read. What a message
+ * means to a client is `session.js`'s; the fields that the layer `duet.v1` puts on them, `wire.js`'s and `resumption.js`'s.
  *
  * Servers may add optional fields and new kinds of message. A client ignores what it doesn't know, so no type here is
  * closed against extra fields at run time.
@@ -86,11 +86,29 @@ export type ReportMessage = {
     details?: string;
     roomId?: string;
 };
-export type ClientMessage = AuthMessage | AvailableMessage | SendOfferMessage | SendAnswerMessage | SendIceMessage | NextMessage | LeaveMessage | PingMessage | StateMessage | ReportMessage;
+export type ResumeMessage = {
+    type: 'resume';
+    token: string;
+    ack: number;
+};
+export type ClientMessage = AuthMessage | AvailableMessage | SendOfferMessage | SendAnswerMessage | SendIceMessage | NextMessage | LeaveMessage | PingMessage | StateMessage | ReportMessage | ResumeMessage;
 export type ReadyMessage = {
     type: 'ready';
     clientId: string;
     iceServers?: RTCIceServer[];
+    /**
+     * `duet.v1`: how long the session is kept without a connection; 0 for not at all.
+     */
+    resumeWindowMs?: number;
+};
+export type ResumedMessage = {
+    type: 'resumed';
+    clientId: string;
+    state: 'idle' | 'waiting' | 'matched';
+    roomId?: string;
+    partnerId?: string;
+    initiator?: boolean;
+    partnerAway?: boolean;
 };
 export type AuthenticatedMessage = {
     type: 'authenticated';
@@ -153,6 +171,12 @@ export type PartnerLeftMessage = {
     requeued: boolean;
     local?: boolean;
 };
+export type PartnerAwayMessage = {
+    type: 'partner-away';
+};
+export type PartnerBackMessage = {
+    type: 'partner-back';
+};
 export type PongMessage = {
     type: 'pong';
     id?: string | number;
@@ -179,9 +203,22 @@ export type ErrorMessage = {
      * With `internal`: what to quote to the operator.
      */
     id?: string;
+    /**
+     * `duet.v1`: the number of the message that was refused.
+     */
+    refused?: number;
+    /**
+     * `duet.v1`, with `invalid-message`: the number that should have come.
+     */
+    expected?: number;
     local?: boolean;
 };
-export type ServerMessage = ReadyMessage | AuthenticatedMessage | WaitingMessage | MatchedMessage | OfferMessage | AnswerMessage | IceMessage | PartnerLeftMessage | ErrorMessage | PongMessage | TokenExpiringMessage | GoingAwayMessage;
+export type ServerMessage = ReadyMessage | ResumedMessage | AuthenticatedMessage | WaitingMessage | MatchedMessage | OfferMessage | AnswerMessage | IceMessage | PartnerAwayMessage | PartnerBackMessage | PartnerLeftMessage | ErrorMessage | PongMessage | TokenExpiringMessage | GoingAwayMessage;
+export type HeardMessage = ServerMessage & {
+    seq?: number;
+    ack?: number;
+    resumeToken?: string;
+};
 export type ServerMessageOf<K extends ServerMessage['type']> = Extract<ServerMessage, {
     type: K;
 }>;
@@ -211,11 +248,29 @@ export type ServerMessageOf<K extends ServerMessage['type']> = Extract<ServerMes
 /** @typedef {{ type: 'ping', id?: string | number }} PingMessage */
 /** @typedef {{ type: 'state' } & CallReport} StateMessage */
 /** @typedef {{ type: 'report', reason: string, details?: string, roomId?: string }} ReportMessage */
+/** @typedef {{ type: 'resume', token: string, ack: number }} ResumeMessage `duet.v1`: goes on with the session of before. */
 /**
  * @typedef {AuthMessage | AvailableMessage | SendOfferMessage | SendAnswerMessage | SendIceMessage | NextMessage
- *   | LeaveMessage | PingMessage | StateMessage | ReportMessage} ClientMessage
+ *   | LeaveMessage | PingMessage | StateMessage | ReportMessage | ResumeMessage} ClientMessage
  */
-/** @typedef {{ type: 'ready', clientId: string, iceServers?: RTCIceServer[] }} ReadyMessage */
+/**
+ * @typedef {object} ReadyMessage
+ * @property {'ready'} type
+ * @property {string} clientId
+ * @property {RTCIceServer[]} [iceServers]
+ * @property {number} [resumeWindowMs] `duet.v1`: how long the session is kept without a connection; 0 for not at all.
+ */
+/**
+ * `duet.v1`: the session of before goes on. What was said meanwhile follows, message by message, and tells of the room.
+ * @typedef {object} ResumedMessage
+ * @property {'resumed'} type
+ * @property {string} clientId
+ * @property {'idle' | 'waiting' | 'matched'} state
+ * @property {string} [roomId]
+ * @property {string} [partnerId]
+ * @property {boolean} [initiator]
+ * @property {boolean} [partnerAway]
+ */
 /** @typedef {{ type: 'authenticated', userId: string, verified: boolean }} AuthenticatedMessage */
 /** @typedef {{ type: 'waiting', pool: string, position?: number, estimateMs?: number, widened?: boolean }} WaitingMessage */
 /**
@@ -237,6 +292,8 @@ export type ServerMessageOf<K extends ServerMessage['type']> = Extract<ServerMes
  * @typedef {'left' | 'next' | 'disconnected' | 'closed' | 'connection-lost'} PartnerLeftReason
  */
 /** @typedef {{ type: 'partner-left', reason: PartnerLeftReason, requeued: boolean, local?: boolean }} PartnerLeftMessage */
+/** @typedef {{ type: 'partner-away' }} PartnerAwayMessage `duet.v1`: the partner's connection broke; the room is kept. */
+/** @typedef {{ type: 'partner-back' }} PartnerBackMessage */
 /** @typedef {{ type: 'pong', id?: string | number }} PongMessage */
 /** @typedef {{ type: 'token-expiring', inMs: number }} TokenExpiringMessage */
 /** @typedef {{ type: 'going-away', reconnectInMs: number }} GoingAwayMessage */
@@ -256,11 +313,18 @@ export type ServerMessageOf<K extends ServerMessage['type']> = Extract<ServerMes
  * @property {string} message
  * @property {number} [retryAfterMs] With `rate-limited` and `unavailable`.
  * @property {string} [id] With `internal`: what to quote to the operator.
+ * @property {number} [refused] `duet.v1`: the number of the message that was refused.
+ * @property {number} [expected] `duet.v1`, with `invalid-message`: the number that should have come.
  * @property {boolean} [local]
  */
 /**
- * @typedef {ReadyMessage | AuthenticatedMessage | WaitingMessage | MatchedMessage | OfferMessage | AnswerMessage | IceMessage
- *   | PartnerLeftMessage | ErrorMessage | PongMessage | TokenExpiringMessage | GoingAwayMessage} ServerMessage
+ * @typedef {ReadyMessage | ResumedMessage | AuthenticatedMessage | WaitingMessage | MatchedMessage | OfferMessage
+ *   | AnswerMessage | IceMessage | PartnerAwayMessage | PartnerBackMessage | PartnerLeftMessage | ErrorMessage | PongMessage
+ *   | TokenExpiringMessage | GoingAwayMessage} ServerMessage
+ */
+/**
+ * A message as it comes over the socket. What `duet.v1` adds is taken off before the application is told.
+ * @typedef {ServerMessage & { seq?: number, ack?: number, resumeToken?: string }} HeardMessage
  */
 /**
  * The message of one kind.
@@ -269,9 +333,9 @@ export type ServerMessageOf<K extends ServerMessage['type']> = Extract<ServerMes
  */
 /**
  * @param {unknown} data What came over the socket.
- * @returns {ServerMessage | null}
+ * @returns {HeardMessage | null}
  */
-export declare function readServerMessage(data: unknown): ServerMessage | null;
+export declare function readServerMessage(data: unknown): HeardMessage | null;
 /**
  * Newer servers may say more. What they call it must not be taken for one of the client's own events.
  * @param {{ type: string }} message

@@ -5,7 +5,8 @@ import type { LivenessTimes } from './liveness.js';
 import type { ReconnectBounds, ReconnectPolicy } from './reconnect.js';
 export type SignalingOptions = {
     /**
-     * WebSocket subprotocols to offer. None unless given: the base protocol.
+     * WebSocket subprotocols to offer: `duet.v1` unless given, and none if the server turns out
+     * not to know it. An empty list is the base protocol.
      */
     protocols?: string[];
     /**
@@ -22,11 +23,13 @@ export type SignalingOptions = {
      */
     reconnect?: ReconnectPolicy | Partial<ReconnectBounds> | false;
     /**
-     * Whether to ask for a partner again after a reconnect if one was wanted. True unless given.
+     * Whether to ask for a partner again after a reconnect if one was wanted and the session
+     * did not go on. True unless given.
      */
     resumeWishes?: boolean;
     /**
-     * How many messages may wait for a connection: 256 unless given.
+     * How many messages may wait for a connection, or for the server to acknowledge those before
+     * them: 256 unless given.
      */
     outboxLimit?: number;
     liveness?: Partial<LivenessTimes>;
@@ -40,23 +43,29 @@ export type SignalingOptions = {
      */
     random?: () => number;
 };
+export type Settings = ReturnType<typeof withDefaults>;
 /**
  * @typedef {object} SignalingOptions
- * @property {string[]} [protocols] WebSocket subprotocols to offer. None unless given: the base protocol.
+ * @property {string[]} [protocols] WebSocket subprotocols to offer: `duet.v1` unless given, and none if the server turns out
+ *   not to know it. An empty list is the base protocol.
  * @property {Auth | (() => Auth | null | Promise<Auth | null>)} [auth] Said first on every connection. A function is asked
  *   each time, and again when the server says that the token ends soon.
  * @property {WebSocketConstructor} [WebSocket] The global one unless given.
  * @property {ReconnectPolicy | Partial<ReconnectBounds> | false} [reconnect] A policy, other bounds for ours, or never.
- * @property {boolean} [resumeWishes] Whether to ask for a partner again after a reconnect if one was wanted. True unless given.
- * @property {number} [outboxLimit] How many messages may wait for a connection: 256 unless given.
+ * @property {boolean} [resumeWishes] Whether to ask for a partner again after a reconnect if one was wanted and the session
+ *   did not go on. True unless given.
+ * @property {number} [outboxLimit] How many messages may wait for a connection, or for the server to acknowledge those before
+ *   them: 256 unless given.
  * @property {Partial<LivenessTimes>} [liveness]
  * @property {number} [readyWithinMs] How long a connection may take until the server greets: 10 s
  *   unless given; 0 for ever.
  * @property {() => number} [random] In [0, 1).
  */
+/** @typedef {ReturnType<typeof withDefaults>} Settings */
 /** @param {SignalingOptions} options */
 export declare function withDefaults(options: SignalingOptions): {
     protocols: string[];
+    orNone: boolean;
     auth: Auth | (() => Auth | null | Promise<Auth | null>) | null;
     WebSocket: WebSocketConstructor;
     policy: ReconnectPolicy;

@@ -1,8 +1,9 @@
 /**
- * What waits to be sent while there is no connection: bounded, in order, and without what was meant for a room that is over.
- * When to drain it is `signaling.js`'s.
+ * What waits to be sent while there is no connection, or while too much before it is unacknowledged: bounded, in order, and
+ * without what was meant for a room that is over. When to drain it is `signaling.js`'s.
  *
- * What one wants (a partner, or rest) is not here: that is a state which outlives connections, not a message to repeat.
+ * What one wants (a partner, or rest) is here only while its session may go on, where it has a place among the rest. To a new
+ * session it is a state, not messages to repeat.
  */
 import type { ClientMessage } from './messages.js';
 /** @import { ClientMessage } from './messages.js' */
@@ -12,7 +13,8 @@ export declare class Outbox {
     constructor(limit: number);
     get size(): number;
     /**
-     * @param {ClientMessage} message
+     * @param {ClientMessage} message A wish always finds room: nobody may be kept from leaving, and there are as many as a person
+     *   makes.
      * @throws {OutboxFullError}
      */
     push(message: ClientMessage): void;
@@ -21,6 +23,7 @@ export declare class Outbox {
      * @param {string | null} roomId
      */
     keepOnlyRoom(roomId: string | null): void;
+    dropWishes(): void;
     /**
      * Hands over every message in order, until one is refused.
      * @param {(message: ClientMessage) => boolean} send

@@ -30,6 +30,10 @@ export type SignalingView = {
     partnerId: string | null;
     roomId: string | null;
     initiator: boolean | null;
+    /**
+     * Whether the partner's connection is interrupted, and the room kept for them.
+     */
+    partnerAway: boolean;
     iceServers: RTCIceServer[];
     /**
      * The last, until the next good news.
@@ -74,6 +78,7 @@ export type SignalingCalls = {
  * @property {string | null} partnerId
  * @property {string | null} roomId
  * @property {boolean | null} initiator
+ * @property {boolean} partnerAway Whether the partner's connection is interrupted, and the room kept for them.
  * @property {RTCIceServer[]} iceServers
  * @property {SignalingError | null} error The last, until the next good news.
  */

@@ -6,7 +6,7 @@
  * Messages cross on the way: a match may be coming while the application leaves. What was sent before the server
  * knew of the latest wish is recognized here and never reaches the application.
  */
-import type { AvailableMessage, ClientMessage, ErrorMessage, LeaveMessage, MatchedMessage, NextMessage, PartnerLeftReason, ServerMessage, Wishes } from './messages.js';
+import type { AvailableMessage, LeaveMessage, MatchedMessage, NextMessage, PartnerLeftReason, ReadyMessage, ResumedMessage, ServerMessage, Wishes } from './messages.js';
 export type WishMessage = AvailableMessage | NextMessage | LeaveMessage;
 export type RoomEndReason = PartnerLeftReason | 'reported' | 'replaced';
 export type RoomEnded = {
@@ -23,7 +23,7 @@ export type Taken = {
      */
     reply?: WishMessage;
 };
-/** @import { AvailableMessage, ClientMessage, ErrorMessage, LeaveMessage, MatchedMessage, NextMessage, PartnerLeftReason, ServerMessage, Wishes } from './messages.js' */
+/** @import { AvailableMessage, LeaveMessage, MatchedMessage, NextMessage, PartnerLeftReason, ReadyMessage, ResumedMessage, ServerMessage, Wishes } from './messages.js' */
 /** @typedef {AvailableMessage | NextMessage | LeaveMessage} WishMessage */
 /**
  * Why a room is over, whoever ended it: the partner (as `partner-left` says), the application (`next`, `left`, `reported`,
@@ -42,6 +42,8 @@ export declare class Session {
     clientId: string | null;
     /** @returns {MatchedMessage | null} */
     get room(): MatchedMessage | null;
+    /** Whether the partner's connection is interrupted. */
+    get partnerAway(): boolean;
     /** The room, or the one before: what a report is about. */
     get lastRoomId(): string | undefined;
     get iceServers(): RTCIceServer[];
@@ -63,9 +65,15 @@ export declare class Session {
     reported(): void;
     /**
      * The connection is ready, and the server knows nothing of us.
-     * @returns {ClientMessage | null} The wish to say again.
+     * @returns {WishMessage | null} The wish to say again.
      */
-    begin(): ClientMessage | null;
+    begin(): WishMessage | null;
+    /**
+     * The session goes on over another connection. What happened to the room meanwhile the server repeats message by message.
+     * @param {ResumedMessage} resumed
+     * @param {ReadyMessage} ready The greeting of that connection.
+     */
+    resumed({ clientId, roomId, partnerAway }: ResumedMessage, { iceServers }: ReadyMessage): void;
     /**
      * The connection broke, and the session with it.
      * @param {boolean} keepWish Whether a wish that was already answered is to be said again.
@@ -81,8 +89,3 @@ export declare class Session {
     /** @param {RoomEndReason} reason */
     endRoom(reason: RoomEndReason): void;
 }
-/**
- * Whether a refusal means that the latest wish may not have been taken and is worth saying again.
- * @param {ErrorMessage} error
- */
-export declare const maySayAgain: (error: ErrorMessage) => boolean;

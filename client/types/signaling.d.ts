@@ -1,7 +1,7 @@
 /**
  * The client's end of the protocol, as an application sees it: calls that speak, events that tell, properties that say how
- * things stand. Decides the order of things on the wire (greeting, who one is, the wish, what had to wait). What a wish or
- * a message means for the room is `session.js`'s; keeping a socket is `connection.js`'s; media are `call.js`'s.
+ * things stand. What a wish or a message means for the room is `session.js`'s; what is said when, and what is told of it,
+ * `dialogue.js`'s; media are `call.js`'s.
  */
 import type { CallReport, Candidate, Extra, PingMessage, Sdp, Wishes } from './messages.js';
 import type { SignalingEvents, SignalingState } from './events.js';
@@ -20,6 +20,8 @@ export declare class Signaling extends Emitter<SignalingEvents> {
     get clientId(): string | null;
     get roomId(): string | null;
     get partnerId(): string | null;
+    /** Whether the partner's connection is interrupted: the room is kept, and what is said reaches them once they are back. */
+    get partnerAway(): boolean;
     /** Whether this client makes the offer; null without a room. */
     get initiator(): boolean | null;
     /** For `RTCPeerConnection`: those of the room, or else of the connection. */

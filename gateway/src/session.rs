@@ -190,6 +190,8 @@ impl Session {
         match &mut self.resumable {
             Some(resumable) if !is_final => {
                 resumable.detached_since = Some(now);
+                // Its client is to ask again over its next connection.
+                resumable.wanted = None;
                 self.push_frame(Up::Detach);
             }
             _ => {
@@ -303,8 +305,12 @@ impl Session {
     }
 
     fn push_frame(&mut self, kind: Up) {
+        let client_seq = self.client_seq();
+        self.push_frame_as(kind, client_seq);
+    }
+
+    fn push_frame_as(&mut self, kind: Up, client_seq: u64) {
         if self.link == Link::Up && !self.is_over {
-            let client_seq = self.client_seq();
             self.outputs.push_back(Output::Frame { kind, client_seq });
         }
     }

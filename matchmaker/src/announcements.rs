@@ -4,9 +4,7 @@
 //! is new here means that the gateway went on, and what it says counts; an equal one means that the machine may have gone
 //! on, and the gateway is told again what it may have missed.
 
-use duet_proto::frame::{
-    self, Attach, Doing, Down, DownFrame, InRoom, Join, PartnerLeftReason, SessionEndedReason,
-};
+use duet_proto::frame::{self, Attach, Doing, Down, DownFrame, InRoom, Join, PartnerLeftReason};
 use duet_proto::ids::{SessionNumber, TicketNumber};
 use duet_proto::time::Time;
 
@@ -28,22 +26,25 @@ impl Matchmaker {
         let Some(session) = self.sessions.by_client(attach.client) else {
             return self.attach_new(link, number, attach, now);
         };
-        let known = self.sessions[session].resumable.as_ref().map(|resumable| resumable.epoch);
-        match (known, attach.resumable.as_ref().map(|resumable| resumable.epoch)) {
+        let may_relink = self.may_relink(session, link);
+        // Of two that resumed it in the lives of two matchmakers, the client is with the one it has spoken to.
+        let claim = |epoch: u32, has_spoken: bool| (epoch, has_spoken && !may_relink);
+        let known = self.sessions[session].resumable.as_ref().map(|own| claim(own.epoch, own.earlier_token.is_none()));
+        let announced = attach.resumable.as_ref().map(|own| claim(own.epoch, own.earlier_token.is_none()));
+        match (known, announced) {
             (Some(known), Some(announced)) if announced > known => {
                 // A gateway that had not heard of the resume came first. What it told was old.
-                self.tell(session, Down::SessionEnded { reason: SessionEndedReason::ResumedElsewhere });
-                self.walk_out(session, PartnerLeftReason::Disconnected, now);
+                self.tell_ended(self.sessions[session].link, self.sessions[session].number);
+                self.halve(session, now);
                 self.remove_session(session);
                 self.attach_new(link, number, attach, now)
             }
-            (Some(known), Some(announced)) if announced < known || !self.may_relink(session, link) => {
-                let kind = Down::SessionEnded { reason: SessionEndedReason::ResumedElsewhere };
-                self.outputs.push_back(Output::Frame { link, frame: DownFrame { session: number, seq: 0, taken: 0, kind } });
+            (Some(known), Some(announced)) if announced < known || !may_relink => {
+                self.tell_ended(link, number);
                 Ok(())
             }
             (Some(_), Some(_)) => self.attach_again(session, link, number, attach, now),
-            (None, None) if self.may_relink(session, link) => self.attach_again(session, link, number, attach, now),
+            (None, None) if may_relink => self.attach_again(session, link, number, attach, now),
             _ => Err(Breach("two sessions have the same client id")),
         }
     }
@@ -68,15 +69,17 @@ impl Matchmaker {
         if let Some((Some(left), _)) = told {
             self.open_window(session, self.announced_window(left, now));
         }
+        let client_seq = told.map_or(0, |(_, client_seq)| client_seq);
         match attach.doing {
             Doing::Idle => self.sessions[session].ticket.attempt = attach.attempt,
-            Doing::Waiting(join) => self.join(session, join, now)?,
+            Doing::Waiting(join) => {
+                self.take_to(session, client_seq);
+                self.join(session, join, now)?;
+            }
             Doing::InRoom(announced) => self.hold(session, announced, now),
         }
-        if let Some((_, client_seq)) = told {
-            self.take(session, client_seq);
-            self.retry_resume(session, now);
-        }
+        self.take(session, client_seq);
+        self.retry_resume(session, now);
         Ok(())
     }
 
@@ -105,6 +108,7 @@ impl Matchmaker {
             return Err(Breach("an announced attempt is below one of the session's earlier ones"));
         }
         if announced > known {
+            self.take_to(session, client_seq);
             self.catch_up(session, announced, attach.doing, now);
         } else {
             self.reconcile(session, attach.doing, now);
@@ -123,12 +127,13 @@ impl Matchmaker {
         known.log.acknowledge(announced.seq - announced.kept.len() as u64);
         known.taken = known.taken.max(announced.taken);
         known.told_taken = announced.taken;
-        let missed: Vec<_> = known.log.above(announced.seq).map(|(seq, kind)| (seq, kind.clone())).collect();
+        let missed: Vec<_> =
+            known.log.above(announced.seq).map(|(seq, kept)| (seq, kept.taken, kept.kind.clone())).collect();
         let is_detached = known.detached_until.is_some();
         self.sessions.set_tokens(session, announced.token, announced.earlier_token);
         let Session { link, number, .. } = self.sessions[session];
-        for (seq, kind) in missed {
-            let frame = DownFrame { session: number, seq, taken: 0, kind };
+        for (seq, taken, kind) in missed {
+            let frame = DownFrame { session: number, seq, taken, kind };
             self.outputs.push_back(Output::Frame { link, frame });
         }
         match announced.detached {

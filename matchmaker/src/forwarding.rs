@@ -17,24 +17,44 @@ use crate::sessions::{SessionKey, State};
 impl Matchmaker {
     /// Passes a message to the partner. One for a room that is over has crossed with `PartnerLeft` and is dropped, as is one
     /// that was sent again and has been passed already.
-    pub(crate) fn forward(&mut self, session: SessionKey, forward: Forward, now: Time) -> Result<(), Breach> {
-        let State::InRoom(room) = self.sessions[session].state else { return Ok(()) };
-        if forward.ticket != self.sessions[session].ticket {
-            return Ok(());
-        }
-        let goes_through = self.can_be_sent_to(self.rooms[room].partner_of(session));
+    pub(crate) fn forward(
+        &mut self,
+        session: SessionKey,
+        forward: Forward,
+        client_seq: u64,
+        now: Time,
+    ) -> Result<(), Breach> {
+        let room = match self.sessions[session].state {
+            State::InRoom(room) if forward.ticket == self.sessions[session].ticket => room,
+            _ => {
+                self.take(session, client_seq);
+                return Ok(());
+            }
+        };
+        let partner = self.rooms[room].partner_of(session);
+        let goes_through = self.can_be_sent_to(partner);
+        let is_kept = self.sessions[session].resumable.is_some();
         let (sender, receiver) = self.rooms[room].sides(session);
         sender.newest = sender.newest.max(forward.seq);
-        if !goes_through || forward.seq <= sender.sent {
+        if forward.seq <= sender.sent {
+            self.take_to(session, client_seq);
             return Ok(());
         }
-        if forward.seq != sender.sent + 1 {
-            return if sender.repeats { Ok(()) } else { Err(Breach("forwarded messages have a gap")) };
+        if !goes_through || forward.seq > sender.sent + 1 {
+            if goes_through && !sender.repeats {
+                return Err(Breach("forwarded messages have a gap"));
+            }
+            self.take(session, client_seq);
+            return Ok(());
         }
         sender.sent = forward.seq;
         sender.repeats = false;
+        if is_kept {
+            sender.keep(&forward.text);
+        }
         let receiver = receiver.session;
         self.forwarded += 1;
+        self.take_to(session, client_seq);
         self.tell(receiver, Down::Forward(Forward { ticket: self.sessions[receiver].ticket, ..forward }));
         self.retry_resume(session, now);
         Ok(())
@@ -54,7 +74,7 @@ impl Matchmaker {
         let (_, partner) = self.rooms[room].sides(session);
         let seq = seq.min(partner.sent);
         if seq > partner.acknowledged {
-            partner.acknowledged = seq;
+            partner.acknowledge(seq);
             let partner = partner.session;
             self.tell(partner, Down::Ack { ticket: self.sessions[partner].ticket, seq });
         }
@@ -67,9 +87,9 @@ impl Matchmaker {
         let (own, partner) = self.rooms[room].sides(session);
         own.newest = own.newest.max(newest);
         // What was acknowledged is kept nowhere any more, and what was not sent can't have come.
-        partner.acknowledged = received.clamp(partner.acknowledged, partner.sent);
+        partner.acknowledge(received.min(partner.sent));
         if !has_log {
-            partner.sent = partner.acknowledged;
+            partner.take_back();
         }
         self.resume(room);
     }

@@ -22,25 +22,21 @@ struct ReportOn {
 
 impl Matchmaker {
     /// A frame of an attached session. `client_seq` says how far its client's messages have come with it.
-    pub(crate) fn handle(
-        &mut self,
-        session: SessionKey,
-        client_seq: u64,
-        kind: Up,
-        now: Time,
-    ) -> Result<(), Breach> {
+    pub(crate) fn handle(&mut self, session: SessionKey, client_seq: u64, kind: Up, now: Time) -> Result<(), Breach> {
         match kind {
             Up::End => self.end(session, now),
             Up::ResumeSession { token, next_token, ack } => {
                 self.resume_session(session, Wanted { token, next_token, ack }, now)?;
             }
+            Up::Adopted => self.tell_former(session, 0),
             Up::Settle { ack } => {
                 self.take(session, client_seq);
                 self.settle(session, ack)?;
             }
+            Up::Forward(forward) => self.forward(session, forward, client_seq, now)?,
             kind => {
                 if let Up::Join(_) | Up::Next { .. } | Up::Leave { .. } = kind {
-                    self.take_wish(session, client_seq);
+                    self.take_to(session, client_seq);
                 }
                 self.act(session, kind, now)?;
                 self.take(session, client_seq);
@@ -52,7 +48,7 @@ impl Matchmaker {
     /// A frame after which the session is still there.
     fn act(&mut self, session: SessionKey, kind: Up, now: Time) -> Result<(), Breach> {
         match kind {
-            Up::End | Up::ResumeSession { .. } | Up::Settle { .. } => Ok(()),
+            Up::End | Up::ResumeSession { .. } | Up::Adopted | Up::Settle { .. } | Up::Forward(_) => Ok(()),
             Up::Attach(_) => Err(Breach("a session attached twice")),
             Up::Identify(identity) => {
                 self.sessions[session].identity = Some(identity);
@@ -61,7 +57,6 @@ impl Matchmaker {
             Up::Join(join) => self.join(session, join, now),
             Up::Next { attempt, wishes } => self.next(session, attempt, wishes, now),
             Up::Leave { attempt } => self.leave(session, attempt, now),
-            Up::Forward(forward) => self.forward(session, forward, now),
             Up::Ack { ticket, seq } => {
                 self.acknowledge(session, ticket, seq);
                 Ok(())

@@ -57,6 +57,30 @@ impl Matchmaker {
         self.deadlines.add(until, Timer::HalfRoom(room));
     }
 
+    /// Takes a session out of what it does without a word, as it will be announced again: a room is left half.
+    pub(crate) fn halve(&mut self, session: SessionKey, now: Time) {
+        let State::InRoom(key) = self.sessions[session].state else {
+            self.rest(session, now);
+            return;
+        };
+        let room = self.rooms.remove(key);
+        let (own, other) = (room.member(session), room.member(room.partner_of(session)));
+        self.sessions[session].state = State::Idle;
+        self.sessions[other.session].state = State::InHalfRoom(room.id);
+        let until = (Time::ZERO + self.config.recovery).max(now + self.config.link_grace);
+        let half = HalfRoom {
+            session: other.session,
+            partner: self.sessions[session].client,
+            initiator: room.members[0].session == other.session,
+            received: own.acknowledged,
+            newest: other.newest,
+            partner_away: other.partner_away,
+            until,
+        };
+        self.halves.insert(room.id, half);
+        self.deadlines.add(until, Timer::HalfRoom(room.id));
+    }
+
     /// Ends a half room without a word to anybody.
     pub(crate) fn remove_half(&mut self, room: RoomId, now: Time) {
         let half = self.halves.remove(&room).expect("a session in a half room has one");
@@ -98,7 +122,11 @@ impl Matchmaker {
         self.deadlines.cancel(half.until, Timer::HalfRoom(id));
         let HalfRoom { session, initiator, received, newest, partner_away, .. } = half;
         let first = Side { session, initiator, received, newest, partner_away };
-        let members = if first.initiator { [first.member(second), second.member(&first)] } else { [second.member(&first), first.member(second)] };
+        let members = if first.initiator {
+            [first.member(second), second.member(&first)]
+        } else {
+            [second.member(&first), first.member(second)]
+        };
         let pool = self.sessions[members[0].session].wish().wishes.pool.clone();
         let sessions = [second.session, first.session];
         let room = self.rooms.insert(Room { id, pool, created: now, members });
@@ -124,7 +152,9 @@ struct Side {
 
 impl Side {
     fn member(&self, other: &Side) -> Member {
-        let Side { session, newest, partner_away, .. } = *self;
-        Member { session, sent: other.received, acknowledged: other.received, repeats: false, newest, partner_away }
+        let mut member = Member::new(self.session);
+        (member.sent, member.acknowledged, member.newest) = (other.received, other.received, self.newest);
+        member.partner_away = self.partner_away;
+        member
     }
 }

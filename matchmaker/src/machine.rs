@@ -161,8 +161,8 @@ impl Matchmaker {
         let (mut seq, mut taken) = (0, 0);
         if let Some((client, resumable)) = self.sessions[session].resumable_mut().filter(|_| kind.is_numbered()) {
             let mut is_full = false;
-            seq = resumable.log.push(&kind, &mut is_full);
             taken = resumable.taken;
+            seq = resumable.log.push(&kind, taken, &mut is_full);
             if is_full {
                 self.overflowed.push(client);
             }

@@ -6,15 +6,15 @@
 
 use std::collections::BTreeMap;
 
-use duet_proto::frame::{Doing, Down, InRoom, Join, LastRoom, SessionEndedReason, SessionResumed};
-use duet_proto::ids::ClientId;
+use duet_proto::frame::{Doing, Down, DownFrame, InRoom, Join, LastRoom, SessionEndedReason, SessionResumed};
+use duet_proto::ids::{ClientId, SessionNumber};
 use duet_proto::time::Time;
 use duet_proto::token::TokenHash;
 
-use crate::Matchmaker;
 use crate::deadlines::Timer;
 use crate::machine::Breach;
 use crate::sessions::{SessionKey, State};
+use crate::{LinkKey, Matchmaker, Output};
 
 /// What a new session's client has shown.
 #[derive(Clone, Copy, Debug)]
@@ -87,7 +87,9 @@ impl Matchmaker {
 
     /// Two that show the same token at once are the same client, and the later connection is the one that counts.
     fn hold_resume(&mut self, heir: SessionKey, wanted: Wanted, now: Time) {
-        if let Some((earlier, _)) = self.take_held(wanted.token) {
+        let earlier = self.take_held(wanted.token).map(|(earlier, _)| earlier);
+        // Its gateway asks again after its link was lost.
+        if let Some(earlier) = earlier.filter(|earlier| *earlier != heir) {
             self.tell(earlier, Down::ResumeFailed);
         }
         let until = (Time::ZERO + self.config.recovery).max(now + self.config.link_grace);
@@ -112,19 +114,41 @@ impl Matchmaker {
         if !(log.acknowledged()..=log.seq()).contains(&wanted.ack) {
             return self.tell(heir, Down::ResumeFailed);
         }
+        self.take(session, 0);
         let (link, number) = (self.sessions[heir].link, self.sessions[heir].number);
         self.remove_session(heir);
-        self.tell(session, Down::SessionEnded { reason: SessionEndedReason::ResumedElsewhere });
+        let former = (self.sessions[session].link, self.sessions[session].number);
         self.move_to(session, link, number);
         self.close_window(session);
         self.sessions.rotate_tokens(session, wanted.token, wanted.next_token);
         let (_, resumable) = self.sessions[session].resumable_mut().expect("only these have tokens");
+        resumable.former.push_back(former);
         resumable.epoch = resumable.epoch.saturating_add(1);
         resumable.log.acknowledge(wanted.ack);
         resumable.told_taken = resumable.taken;
         let resumed = self.resumed(session, now);
         self.tell(session, Down::SessionResumed(Box::new(resumed)));
+        self.tell_former(session, FORMER_AT_MOST);
         self.go_on(session, now);
+    }
+
+    /// Tells those who had the session before that they have lost it, but for so many of the last.
+    pub(crate) fn tell_former(&mut self, session: SessionKey, but_for: usize) {
+        let Some((_, resumable)) = self.sessions[session].resumable_mut() else { return };
+        let told = resumable.former.len().saturating_sub(but_for);
+        let former: Vec<_> = resumable.former.drain(..told).collect();
+        for (link, number) in former {
+            self.tell_ended(link, number);
+        }
+    }
+
+    /// A gateway has a session no more.
+    pub(crate) fn tell_ended(&mut self, link: LinkKey, number: SessionNumber) {
+        if self.links.is_up(link) {
+            let kind = Down::SessionEnded { reason: SessionEndedReason::ResumedElsewhere };
+            self.outputs
+                .push_back(Output::Frame { link, frame: DownFrame { session: number, seq: 0, taken: 0, kind } });
+        }
     }
 
     /// Who was away looks for a partner again, or is back in its room.
@@ -152,13 +176,15 @@ impl Matchmaker {
             ticket: known.ticket,
             doing: self.doing(session, now),
             wishes: known.wish.as_ref().map(|wish| wish.wishes.clone()),
-            last_room: known
-                .last_partner
-                .map(|last| LastRoom { room: last.room, parted: now.since(last.parted) }),
+            last_room: known.last_partner.map(|last| LastRoom { room: last.room, parted: now.since(last.parted) }),
             epoch: resumable.epoch,
             seq: resumable.log.seq(),
-            kept: resumable.log.above(0).map(|(seq, kind)| (seq, kind.clone())).collect(),
+            kept: resumable.log.above(0).map(|(seq, kept)| (seq, kept.kind.clone())).collect(),
             taken: resumable.taken,
+            unacknowledged: match known.state {
+                State::InRoom(room) => self.rooms[room].member(session).kept().cloned().collect(),
+                State::Idle | State::Waiting(_) | State::InHalfRoom(_) => Vec::new(),
+            },
         }
     }
 
@@ -198,3 +224,7 @@ impl Matchmaker {
         }
     }
 }
+
+/// Gateways that are still to be told that they have lost a session. There are more only if a client comes back again and again faster
+/// than its gateways answer.
+const FORMER_AT_MOST: usize = 8;

@@ -1,8 +1,10 @@
 //! Rooms of two, and how far each direction has come. Who meets and parts is decided in `matching.rs`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::ops::{Bound, Index, IndexMut};
 
+use bytes::Bytes;
+use duet_proto::bounds::{HANDED_OVER_BYTES, RESUME_MESSAGES};
 use duet_proto::frame::PoolName;
 use duet_proto::ids::RoomId;
 use duet_proto::time::Time;
@@ -38,11 +40,59 @@ pub(crate) struct Member {
     pub(crate) newest: u64,
     /// Whether it was last told that the other is away.
     pub(crate) partner_away: bool,
+    /// The last that were passed on and are not acknowledged, if this one is resumable: for the next gateway, should there be one.
+    kept: VecDeque<Bytes>,
+    kept_bytes: usize,
 }
 
 impl Member {
     pub(crate) fn new(session: SessionKey) -> Self {
-        Member { session, sent: 0, acknowledged: 0, repeats: false, newest: 0, partner_away: false }
+        Member {
+            session,
+            sent: 0,
+            acknowledged: 0,
+            repeats: false,
+            newest: 0,
+            partner_away: false,
+            kept: VecDeque::new(),
+            kept_bytes: 0,
+        }
+    }
+}
+
+impl Member {
+    /// The other has everything up to this number, which is not above `sent`.
+    pub(crate) fn acknowledge(&mut self, seq: u64) {
+        self.acknowledged = self.acknowledged.max(seq);
+        while self.kept.len() as u64 > self.sent - self.acknowledged {
+            self.let_go();
+        }
+    }
+
+    /// Keeps what has just been passed on.
+    pub(crate) fn keep(&mut self, text: &Bytes) {
+        self.kept_bytes += text.len();
+        // A copy that does not hold on to the whole batch that it came in.
+        self.kept.push_back(Bytes::copy_from_slice(text));
+        while self.kept.len() > RESUME_MESSAGES || (self.kept_bytes > HANDED_OVER_BYTES && self.kept.len() > 1) {
+            self.let_go();
+        }
+    }
+
+    /// What is not acknowledged has not arrived. Its gateway will repeat it.
+    pub(crate) fn take_back(&mut self) {
+        self.sent = self.acknowledged;
+        self.kept.clear();
+        self.kept_bytes = 0;
+    }
+
+    /// What is kept, oldest first.
+    pub(crate) fn kept(&self) -> impl Iterator<Item = &Bytes> {
+        self.kept.iter()
+    }
+
+    fn let_go(&mut self) {
+        self.kept_bytes -= self.kept.pop_front().map_or(0, |text| text.len());
     }
 }
 

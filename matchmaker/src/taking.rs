@@ -8,19 +8,23 @@ use crate::machine::Breach;
 use crate::sessions::{SessionKey, State};
 
 impl Matchmaker {
-    /// Everything of the client's up to this number has come; 0 says nothing.
+    /// Everything of the client's up to this number has come; 0 says nothing new. While messages for the partner are still to be
+    /// repeated, that is only remembered.
     pub(crate) fn take(&mut self, session: SessionKey, client_seq: u64) {
-        if self.is_behind(session) {
-            return;
-        }
+        let is_behind = self.is_behind(session);
         if let Some((_, resumable)) = self.sessions[session].resumable_mut() {
-            resumable.taken = resumable.taken.max(client_seq);
+            resumable.come = resumable.come.max(client_seq);
+            if !is_behind {
+                resumable.taken = resumable.taken.max(resumable.come);
+            }
         }
     }
 
-    /// A wish is taken whatever waits to be passed on: it ends the room that this is for. What comes of it is told as after it.
-    pub(crate) fn take_wish(&mut self, session: SessionKey, client_seq: u64) {
+    /// Everything of the client's up to this number is taken, whatever waits to be repeated: that comes after, or is for a room that
+    /// this message ends.
+    pub(crate) fn take_to(&mut self, session: SessionKey, client_seq: u64) {
         if let Some((_, resumable)) = self.sessions[session].resumable_mut() {
+            resumable.come = resumable.come.max(client_seq);
             resumable.taken = resumable.taken.max(client_seq);
         }
     }

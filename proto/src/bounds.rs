@@ -40,6 +40,8 @@ pub const PROCESS_NAME: usize = 128;
 pub const RESUME_MESSAGES: usize = 256;
 /// Bytes of them, their overhead in memory included, unless a single one is larger.
 pub const RESUME_BYTES: usize = 256 * 1024;
+/// Bytes of a client's own messages that are handed over with its session, beside as many that are kept for it.
+pub const HANDED_OVER_BYTES: usize = 128 * 1024;
 /// The longest window in which a session may be resumed.
 pub const RESUME_WINDOW: Duration = Duration::from_secs(600);
 

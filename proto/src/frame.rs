@@ -46,6 +46,7 @@ pub enum Up {
     Broken { ticket: TicketNumber },
     Detach,
     ResumeSession { token: TokenHash, next_token: TokenHash, ack: u64 },
+    Adopted,
     Settle { ack: u64 },
 }
 

@@ -1,6 +1,7 @@
 /**
  * The smallest gateway that a browser can use: it serves the page, the SDK and the tests' own pages, and pairs whoever is
- * available with whoever waits. Not the real one's rules, only its protocol: enough to see two browsers talk.
+ * available with whoever waits. Not the real one's rules, only its protocol: enough to see two browsers talk, and to keep on
+ * talking when one's connection breaks.
  */
 
 /** @import { TestContext } from 'node:test' */
@@ -25,7 +26,7 @@ const ROUTES = [
 /** @type {Record<string, string>} */
 const TYPES = { '.html': 'text/html', '.css': 'text/css', '.js': 'text/javascript', '.svg': 'image/svg+xml' };
 
-/** @typedef {{ id: string, socket: WebSocket, partner: Member | null, room: string }} Member */
+/** @typedef {{ id: string, socket: WebSocket, partner: Member | null, room: string, said: any[], heard: number }} Member */
 
 /** @param {Pick<TestContext, 'after'>} t It ends with the test. */
 export async function pairingGateway(t) {
@@ -84,29 +85,54 @@ class Pairing {
   /** @param {WebSocket} socket */
   #join(socket) {
     /** @type {Member} */
-    const member = { id: `c${(this.#count += 1)}`, socket, partner: null, room: '' };
+    let member = { id: `c${(this.#count += 1)}`, socket, partner: null, room: '', said: [], heard: 0 };
     this.members.add(member);
-    const greet = () => say(member, { type: 'ready', clientId: member.id, iceServers: [] });
+    const greet = () => say(member, { type: 'ready', clientId: member.id, iceServers: [], resumeToken: member.id, resumeWindowMs: 15_000 });
     if (this.#ungreeted) this.#ungreeted.push(greet);
     else greet();
-    socket.on('message', (data) => this.#take(member, JSON.parse(String(data))));
-    socket.on('close', () => {
+    socket.on('message', (data) => {
+      const message = JSON.parse(String(data));
+      if (message.type === 'resume') member = this.#resume(member, message);
+      else this.#take(member, message);
+    });
+    socket.on('close', (code) => {
+      // What is kept is kept until the test ends: no page comes too late.
+      if (code !== 1000 && code !== 1001 && code !== 4410) return void (member.partner && say(member.partner, { type: 'partner-away' }));
       this.members.delete(member);
       this.#part(member, 'disconnected');
     });
   }
 
+  /** @param {Member} fresh @param {{ token: string, ack: number }} resume */
+  #resume(fresh, { token, ack }) {
+    const member = [...this.members].find(({ id }) => id === token);
+    if (!member) {
+      say(fresh, { type: 'error', code: 'resume-failed', message: 'no such session' });
+      return fresh;
+    }
+    this.members.delete(fresh);
+    member.socket = fresh.socket;
+    const room = member.partner && { roomId: member.room, partnerId: member.partner.id };
+    const state = room ? 'matched' : this.#queue.includes(member) ? 'waiting' : 'idle';
+    say(member, { type: 'resumed', clientId: member.id, state, ...room, ack: member.heard, resumeToken: token });
+    for (const message of member.said.slice(ack)) member.socket.send(JSON.stringify(message));
+    if (member.partner) say(member.partner, { type: 'partner-back' });
+    return member;
+  }
+
   /** @param {Member} member @param {any} message */
   #take(member, message) {
-    const { type, roomId, ...rest } = message;
+    const { type, roomId, seq = 0, ack: _, ...rest } = message;
+    if (seq > 0 && seq <= member.heard) return;
+    member.heard = Math.max(member.heard, seq);
     if (type === 'available') this.#seek(member);
     else if (type === 'next' || type === 'leave') {
       this.#part(member, type === 'next' ? 'next' : 'left');
       if (type === 'next') this.#seek(member);
     } else if (type === 'report') {
-      this.reports.push(message);
+      this.reports.push({ ...rest, type, roomId });
       this.#part(member, 'left');
-    } else if (type === 'ping') say(member, { ...message, type: 'pong' });
+    } else if (type === 'ping') say(member, { ...rest, type: 'pong', ack: member.heard });
     else if (['offer', 'answer', 'ice'].includes(type) && member.partner && (roomId ?? member.room) === member.room) {
       say(member.partner, { ...rest, type, from: member.id });
     }
@@ -142,4 +168,10 @@ class Pairing {
 }
 
 /** @param {Member} member @param {Record<string, unknown>} message */
-const say = (member, message) => member.socket.send(JSON.stringify(message));
+function say(member, message) {
+  const numbered = NUMBERED.test(String(message.type)) ? { ...message, seq: member.said.length + 1, ack: member.heard } : message;
+  if (numbered !== message) member.said.push(numbered);
+  member.socket.send(JSON.stringify(numbered));
+}
+
+const NUMBERED = /^(waiting|matched|offer|answer|ice|partner-.*)$/;

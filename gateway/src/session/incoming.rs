@@ -141,7 +141,7 @@ impl Session {
         }
         let text = signal.text(self.client);
         let (ticket, open) = (place.ticket, place.to_partner.open);
-        match place.to_partner.push(text.clone()) {
+        match place.to_partner.push(text.clone(), self.handling.unwrap_or(0)) {
             Ok(seq) if open => self.push_frame(Up::Forward(Forward { ticket, seq, text })),
             Ok(_) => {}
             Err(Full) => self.refuse_unavailable(),

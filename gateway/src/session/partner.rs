@@ -10,7 +10,7 @@ use duet_proto::json::ServerMessage;
 use duet_proto::time::Time;
 
 use super::activity::{Activity, InRoom, Seeking};
-use super::sequence::{Arrival, FromPartner, Hole, ToPartner};
+use super::sequence::{Arrival, FromPartner, Hole, Kept, ToPartner};
 use super::{Link, Session};
 
 impl Session {
@@ -144,8 +144,8 @@ impl Session {
         let Some(place) = self.in_room(ticket) else { return };
         match place.to_partner.resume(received, passed) {
             Ok(again) => {
-                for (seq, text) in again {
-                    self.push_frame(Up::Forward(Forward { ticket, seq, text }));
+                for (seq, Kept { text, client_seq }) in again {
+                    self.push_frame_as(Up::Forward(Forward { ticket, seq, text }), client_seq);
                 }
             }
             Err(Hole) => self.break_room(ticket),

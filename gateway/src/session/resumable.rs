@@ -28,6 +28,8 @@ pub(super) struct Resumable {
     next_token: ResumeToken,
     /// The resume that the matchmaker has not answered yet.
     pub(super) wanted: Option<Wanted>,
+    /// The token that was shown last, answered or not.
+    pub(super) shown: Option<TokenHash>,
     /// Since when there is no socket.
     pub(super) detached_since: Option<Time>,
     /// Of the newest numbered frame.
@@ -66,6 +68,7 @@ impl Resumable {
             earlier_token: None,
             next_token: tokens.next,
             wanted: None,
+            shown: None,
             detached_since: None,
             seq: 0,
             kept: VecDeque::new(),
@@ -87,13 +90,14 @@ impl Resumable {
 
     /// It is another session from now on, the one that the client wanted. The token that was shown stays good for a while.
     pub(super) fn become_resumed(&mut self, resumed: &SessionResumed) {
-        let shown = self.wanted.take().map(|wanted| wanted.token);
+        let shown = self.shown.take();
         *self = Resumable {
             epoch: resumed.epoch,
             token: self.next_token.hash(),
             earlier_token: shown,
             next_token: self.next_token,
             wanted: None,
+            shown: None,
             detached_since: self.detached_since,
             seq: resumed.seq,
             kept: resumed.kept.iter().map(|(_, kind)| compact(kind)).collect(),

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use duet_proto::close::CloseCode;
 use duet_proto::frame::{Doing, InRoom as AnnouncedRoom, SessionEndedReason, SessionResumed, Up};
 use duet_proto::json::{ErrorCode, Refusal, ResumedRoom, ResumedState, ServerMessage};
@@ -27,6 +28,7 @@ impl Session {
         if is_unavailable {
             return self.refuse_unavailable();
         }
+        resumable.shown = Some(token.hash());
         resumable.wanted = Some(Wanted { token: token.hash(), ack });
         self.push_wanted();
     }
@@ -85,7 +87,8 @@ impl Session {
         self.attempt = resumed.ticket.attempt;
         self.wishes = resumed.wishes;
         self.parted = resumed.last_room.map(|last| (last.room, now - last.parted));
-        self.activity = activity(resumed.doing, now);
+        self.activity = activity(resumed.doing, resumed.unacknowledged, now);
+        self.push_frame(Up::Adopted);
         self.tell(&ServerMessage::Resumed { client_id: resumed.client, state, room, ack, resume_token });
         for (seq, frame) in &resumed.kept {
             let is_void = frame.ticket().is_some_and(|ticket| ticket.attempt < self.attempt);
@@ -138,7 +141,7 @@ fn state(doing: &Doing) -> (ResumedState, Option<ResumedRoom>) {
     }
 }
 
-fn activity(doing: Doing, now: Time) -> Activity {
+fn activity(doing: Doing, unacknowledged: Vec<Bytes>, now: Time) -> Activity {
     match doing {
         Doing::Idle => Activity::Idle,
         Doing::Waiting(join) => {
@@ -152,7 +155,7 @@ fn activity(doing: Doing, now: Time) -> Activity {
             partner_away: place.partner_away,
             wishes: place.join.wishes,
             since: now - place.join.waited,
-            to_partner: ToPartner::after(place.sent),
+            to_partner: ToPartner::after(place.sent, unacknowledged),
             from_partner: FromPartner::after(place.received),
         }),
     }

@@ -15,10 +15,18 @@ pub(super) struct ToPartner {
     /// The number of the newest message.
     newest: u64,
     /// Those that the partner is not known to have, oldest first, without gaps up to the newest.
-    kept: VecDeque<Bytes>,
+    kept: VecDeque<Kept>,
     kept_bytes: usize,
     /// Whether the matchmaker takes messages for this room. Not after a link broke, until it has said where to go on.
     pub(super) open: bool,
+}
+
+/// A message that the partner is not known to have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Kept {
+    pub(super) text: Bytes,
+    /// The client's own number for it; 0 if it gave none.
+    pub(super) client_seq: u64,
 }
 
 /// What the partner lacks is not kept any more.
@@ -35,9 +43,12 @@ impl ToPartner {
         ToPartner { newest: 0, kept: VecDeque::new(), kept_bytes: 0, open: true }
     }
 
-    /// A room that goes on after that many messages, of which others take care.
-    pub(super) fn after(newest: u64) -> Self {
-        ToPartner { newest, open: false, ..ToPartner::new() }
+    /// A room that goes on after that many messages, of which the last are to be kept.
+    pub(super) fn after(newest: u64, last: Vec<Bytes>) -> Self {
+        let kept_bytes = last.iter().map(Bytes::len).sum();
+        // The matchmaker has taken them, under whichever number of the client's.
+        let kept = last.into_iter().map(|text| Kept { text, client_seq: 0 }).collect();
+        ToPartner { newest, kept, kept_bytes, open: false }
     }
 
     pub(super) fn newest(&self) -> u64 {
@@ -51,7 +62,7 @@ impl ToPartner {
 
     /// The partner has everything up to `received`, and what follows up to `passed` is on its way to it. Tells what is to be sent
     /// again, with the numbers.
-    pub(super) fn resume(&mut self, received: u64, passed: u64) -> Result<Vec<(u64, Bytes)>, Hole> {
+    pub(super) fn resume(&mut self, received: u64, passed: u64) -> Result<Vec<(u64, Kept)>, Hole> {
         self.acknowledge(received);
         self.open = true;
         if self.oldest_kept() > passed + 1 {
@@ -61,13 +72,13 @@ impl ToPartner {
     }
 
     /// Numbers a message and keeps it.
-    pub(super) fn push(&mut self, text: Bytes) -> Result<u64, Full> {
+    pub(super) fn push(&mut self, text: Bytes, client_seq: u64) -> Result<u64, Full> {
         let bytes = self.kept_bytes + text.len();
         if self.kept.len() == KEPT_MESSAGES || (bytes > KEPT_BYTES && !self.kept.is_empty()) {
             return Err(Full);
         }
         self.kept_bytes = bytes;
-        self.kept.push_back(text);
+        self.kept.push_back(Kept { text, client_seq });
         self.newest += 1;
         Ok(self.newest)
     }
@@ -75,8 +86,8 @@ impl ToPartner {
     /// The partner has everything up to this number.
     pub(super) fn acknowledge(&mut self, seq: u64) {
         while self.oldest_kept() <= seq {
-            let Some(text) = self.kept.pop_front() else { break };
-            self.kept_bytes -= text.len();
+            let Some(kept) = self.kept.pop_front() else { break };
+            self.kept_bytes -= kept.text.len();
         }
         if self.kept.is_empty() {
             // Most rooms are silent most of the time; they keep no buffer.
@@ -85,7 +96,7 @@ impl ToPartner {
     }
 
     /// What is kept, with the numbers.
-    fn kept(&self) -> impl Iterator<Item = (u64, Bytes)> {
+    fn kept(&self) -> impl Iterator<Item = (u64, Kept)> {
         (self.oldest_kept()..).zip(self.kept.iter().cloned())
     }
 
@@ -195,33 +206,37 @@ const ACK_AFTER: Duration = Duration::from_secs(1);
 mod tests {
     use super::*;
 
+    fn kept(text: &'static str, client_seq: u64) -> Kept {
+        Kept { text: text.into(), client_seq }
+    }
+
     #[test]
     fn what_is_not_acknowledged_is_kept_with_its_number() {
         let mut to = ToPartner::new();
         for (seq, text) in (1..).zip(["a", "b", "c"]) {
-            assert_eq!(to.push(text.into()), Ok(seq));
+            assert_eq!(to.push(text.into(), 0), Ok(seq));
         }
         to.acknowledge(1);
         to.acknowledge(0);
-        assert_eq!(to.kept().collect::<Vec<_>>(), [(2, Bytes::from("b")), (3, Bytes::from("c"))]);
+        assert_eq!(to.kept().collect::<Vec<_>>(), [(2, kept("b", 0)), (3, kept("c", 0))]);
         to.acknowledge(99);
         assert_eq!(to.kept().count(), 0);
-        assert_eq!(to.push("d".into()), Ok(4));
-        assert_eq!(to.kept().next(), Some((4, Bytes::from("d"))));
+        assert_eq!(to.push("d".into(), 4), Ok(4));
+        assert_eq!(to.kept().next(), Some((4, kept("d", 4))));
     }
 
     #[test]
     fn both_bounds_refuse_and_an_acknowledgement_makes_room() {
         let mut to = ToPartner::new();
         for _ in 0..KEPT_MESSAGES {
-            to.push("m".into()).unwrap();
+            to.push("m".into(), 0).unwrap();
         }
-        assert_eq!(to.push("m".into()), Err(Full));
+        assert_eq!(to.push("m".into(), 0), Err(Full));
         to.acknowledge(1);
-        assert_eq!(to.push("m".into()), Ok(KEPT_MESSAGES as u64 + 1));
+        assert_eq!(to.push("m".into(), 0), Ok(KEPT_MESSAGES as u64 + 1));
 
         let mut to = ToPartner::new();
-        to.push("m".repeat(KEPT_BYTES + 1).into()).unwrap();
-        assert_eq!(to.push("m".into()), Err(Full));
+        to.push("m".repeat(KEPT_BYTES + 1).into(), 0).unwrap();
+        assert_eq!(to.push("m".into(), 0), Err(Full));
     }
 }

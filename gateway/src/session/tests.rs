@@ -3,7 +3,9 @@
 
 use std::time::Duration;
 
-use duet_proto::frame::{self, Attach, Doing, Down, DownFrame, Forward, Join, Matched, PartnerLeftReason, PoolName, Up, Wishes};
+use duet_proto::frame::{
+    self, Attach, Doing, Down, DownFrame, Forward, Join, Matched, PartnerLeftReason, PoolName, Up, Wishes,
+};
 use duet_proto::ids::{RoomId, SessionNumber, TicketNumber};
 
 use super::*;

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use duet_matchmaker::{Config, LinkKey, Matchmaker, Output};
-use duet_proto::frame::{Attach, Doing, Down, Forward, InRoom, Join, PartnerLeftReason, PoolName, SessionResumed, Up, UpFrame, Wishes};
+use duet_proto::frame::{
+    Attach, Doing, Down, Forward, InRoom, Join, PartnerLeftReason, PoolName, SessionResumed, Up, UpFrame, Wishes,
+};
 use duet_proto::ids::{BootId, ClientId, RoomId, SessionNumber, TicketNumber};
 use duet_proto::link::GatewayHello;
 use duet_proto::time::Time;
@@ -259,7 +261,19 @@ impl World {
             Was::InRoom { ticket, room, partner, initiator, received, pool, waited } => {
                 let (room, partner) = (self.room_id(room), client_id(partner));
                 let join = Join { attempt: ticket.attempt, wishes: wishes(pool), waited };
-                (ticket.attempt, Doing::InRoom(InRoom { ticket, room, partner, initiator, received, sent: 0, partner_away: false, join }))
+                (
+                    ticket.attempt,
+                    Doing::InRoom(InRoom {
+                        ticket,
+                        room,
+                        partner,
+                        initiator,
+                        received,
+                        sent: 0,
+                        partner_away: false,
+                        join,
+                    }),
+                )
             }
         }
     }

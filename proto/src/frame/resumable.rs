@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use super::{Doing, Down, Identity, Wishes};
 use crate::ids::{ClientId, RoomId, TicketNumber};
 use crate::token::TokenHash;
@@ -52,6 +54,8 @@ pub struct SessionResumed {
     pub kept: Vec<(u64, Down)>,
     /// The highest number of the client's that was taken.
     pub taken: u64,
+    /// The last of its own messages in the room that the partner's gateway has not acknowledged, oldest first, up to the newest.
+    pub unacknowledged: Vec<Bytes>,
 }
 
 /// The room that a session was in before.

@@ -19,6 +19,7 @@ impl Weigh for UpFrame {
             | Up::Broken { .. }
             | Up::Detach
             | Up::ResumeSession { .. }
+            | Up::Adopted
             | Up::Settle { .. } => 0,
         };
         FRAME_WEIGHT + texts
@@ -63,7 +64,8 @@ impl SessionResumed {
     fn weight(&self) -> usize {
         let identity = self.identity.as_ref().map_or(0, Identity::weight);
         let wishes = self.wishes.as_ref().map_or(0, Wishes::weight);
-        identity + wishes + self.doing.weight() + kept_weight(&self.kept)
+        let own: usize = self.unacknowledged.iter().map(bytes::Bytes::len).sum();
+        identity + wishes + self.doing.weight() + kept_weight(&self.kept) + own
     }
 }
 

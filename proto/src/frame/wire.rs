@@ -49,6 +49,7 @@ impl From<UpFrame> for v1::UpFrame {
                 next_token_hash: Bytes::copy_from_slice(next_token.as_bytes()),
                 ack,
             }),
+            Up::Adopted => up_frame::Kind::Adopted(v1::Adopted {}),
             Up::Settle { ack } => up_frame::Kind::Settle(v1::Settle { ack }),
         };
         v1::UpFrame { session: frame.session.0, client_seq: frame.client_seq, kind: Some(kind) }
@@ -83,6 +84,7 @@ impl UpFrame {
                 next_token: token_hash(&resume.next_token_hash)?,
                 ack: resume.ack,
             },
+            up_frame::Kind::Adopted(v1::Adopted {}) => Up::Adopted,
             up_frame::Kind::Settle(settle) => Up::Settle { ack: settle.ack },
         };
         Ok(Some(UpFrame { session, client_seq: frame.client_seq, kind }))
@@ -129,9 +131,9 @@ impl From<Down> for down_frame::Kind {
             }
             Down::SessionResumed(resumed) => down_frame::Kind::SessionResumed((*resumed).into()),
             Down::ResumeFailed => down_frame::Kind::ResumeFailed(v1::ResumeFailed {}),
-            Down::SessionEnded { reason } => down_frame::Kind::SessionEnded(v1::SessionEnded {
-                reason: v1::SessionEndedReason::from(reason).into(),
-            }),
+            Down::SessionEnded { reason } => {
+                down_frame::Kind::SessionEnded(v1::SessionEnded { reason: v1::SessionEndedReason::from(reason).into() })
+            }
             Down::Settled { taken } => down_frame::Kind::Settled(v1::Settled { taken }),
         }
     }

@@ -67,7 +67,7 @@ pub struct UpFrame {
     pub client_seq: u64,
     #[prost(
         oneof = "up_frame::Kind",
-        tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 15, 16"
+        tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 15, 16, 17"
     )]
     pub kind: ::core::option::Option<up_frame::Kind>,
 }
@@ -103,6 +103,8 @@ pub mod up_frame {
         ResumeSession(super::ResumeSession),
         #[prost(message, tag = "16")]
         Settle(super::Settle),
+        #[prost(message, tag = "17")]
+        Adopted(super::Adopted),
     }
 }
 /// Something that happened to one session.
@@ -399,6 +401,10 @@ pub struct ResumeSession {
     #[prost(uint64, tag = "3")]
     pub ack: u64,
 }
+/// The session that was resumed is here: who had it before is told that it has lost it, by `SessionEnded`. Were it told sooner, and the
+/// matchmaker died before `SessionResumed` arrived, nobody would have it any more.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Adopted {}
 /// How far the client of a resumable session has come: it has handled everything numbered up to `ack`, so that need not be kept.
 /// Also says that the client has spoken: an earlier token is no good any more. Answered by `Settled` if there is news.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -490,6 +496,10 @@ pub struct SessionResumed {
     /// The highest `seq` of the client's that was taken.
     #[prost(uint64, tag = "11")]
     pub taken: u64,
+    /// The last of its own messages in the room that the partner's gateway has not acknowledged, oldest first, up to `in_room.sent`: to be
+    /// kept, as they would have been by the gateway before. At most 256 of 128 KiB in all.
+    #[prost(bytes = "bytes", repeated, tag = "12")]
+    pub unacknowledged: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
     /// What it is doing; absent means nothing.
     #[prost(oneof = "session_resumed::Doing", tags = "4, 5")]
     pub doing: ::core::option::Option<session_resumed::Doing>,

@@ -146,7 +146,9 @@ fn frame_of(heard: &Heard, session: &Session, sent: u64) -> Down {
         }
         HeardKind::PartnerLeft(requeued) => left(ticket.attempt, ticket.round, requeued),
         // Nobody has what was never sent.
-        HeardKind::Resume(received) => Down::Resume { ticket, received: received.min(sent), passed: received.min(sent) },
+        HeardKind::Resume(received) => {
+            Down::Resume { ticket, received: received.min(sent), passed: received.min(sent) }
+        }
         HeardKind::Ack(seq) => Down::Ack { ticket, seq: seq.min(sent) },
     }
 }

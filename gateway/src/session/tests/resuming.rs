@@ -36,6 +36,7 @@ fn session_3(kept: Vec<(u64, Down)>) -> SessionResumed {
         seq: kept.last().map_or(20, |(seq, _)| *seq),
         kept,
         taken: 12,
+        unacknowledged: Vec::new(),
     }
 }
 
@@ -61,10 +62,14 @@ fn a_resumed_session_goes_on_where_it_was() {
         token(2).secret_text()
     );
     // What the client's own later wishes made void is not told again.
-    assert_eq!(answer, [told.as_str(), r#"{"type":"void","seq":19}"#, r#"{"m":1,"seq":20}"#]);
+    let adopted = frame(Up::Adopted) + " #12";
+    assert_eq!(answer, [adopted.as_str(), told.as_str(), r#"{"type":"void","seq":19}"#, r#"{"m":1,"seq":20}"#]);
     let from = client(3);
     let text = format!(r#"{{"type":"ice","from":"{from}","candidate":null}}"#);
-    assert_eq!(script.says(r#"{"type":"ice","candidate":null,"seq":12}"#)[..], [frame(Up::Settle { ack: 18 })  + " #12"]);
+    assert_eq!(
+        script.says(r#"{"type":"ice","candidate":null,"seq":12}"#)[..],
+        [frame(Up::Settle { ack: 18 }) + " #12"]
+    );
     assert_eq!(script.says(r#"{"type":"ice","candidate":null,"seq":13}"#), [""; 0], "until the room is open");
     let sent = Up::Forward(Forward { ticket: ticket(3, 0), seq: 7, text: text.into() });
     assert_eq!(script.hears(Down::Resume { ticket: ticket(3, 0), received: 5, passed: 6 }), [frame(sent) + " #13"]);
@@ -166,7 +171,18 @@ fn a_session_that_comes_back_to_a_client_that_has_gone_waits_for_it_again() {
     script.says(&resume(9, 20));
     assert_eq!(script.feed(|session, now| session.handle_socket_end(false, now)), [frame(Up::Detach)]);
     let outputs = script.hears(Down::SessionResumed(Box::new(session_3(Vec::new()))));
-    assert_eq!(outputs, [frame(Up::Detach) + " #12"]);
+    assert_eq!(outputs, [frame(Up::Adopted) + " #12", frame(Up::Detach) + " #12"]);
+}
+
+#[test]
+fn what_the_gateway_before_kept_for_the_partner_is_repeated_by_the_next() {
+    let mut script = Script::v1();
+    script.says(&resume(9, 20));
+    let unacknowledged = vec!["five".into(), "six".into()];
+    let session = SessionResumed { unacknowledged, ..session_3(Vec::new()) };
+    script.hears(Down::SessionResumed(Box::new(session)));
+    let six = Up::Forward(Forward { ticket: ticket(3, 0), ..forward(3, 6, "six") });
+    assert_eq!(script.hears(Down::Resume { ticket: ticket(3, 0), received: 4, passed: 5 }), [frame(six)]);
 }
 
 #[test]

@@ -229,7 +229,8 @@ impl Model {
         talk.kept.retain(|kept| *kept > received);
         assert!(talk.kept.iter().copied().eq(received + 1..=talk.sent), "what is missing is still there");
         talk.may_send = true;
-        let again: Vec<_> = talk.kept.iter().filter(|seq| **seq > passed).map(|seq| talk.forward(client, *seq)).collect();
+        let again: Vec<_> =
+            talk.kept.iter().filter(|seq| **seq > passed).map(|seq| talk.forward(client, *seq)).collect();
         self.outbox.extend(again);
     }
 

@@ -149,7 +149,13 @@ fn a_session_number_attaches_once() {
     let hello = duet_proto::link::GatewayHello { gateway: "g".into(), boot, worker: 0 };
     let link = machine.link_up(hello, Time::ZERO);
     for client in ['a', 'b'] {
-        let kind = Up::Attach(Attach { client: client_id(client), identity: None, attempt: 0, doing: Doing::Idle, resumable: None });
+        let kind = Up::Attach(Attach {
+            client: client_id(client),
+            identity: None,
+            attempt: 0,
+            doing: Doing::Idle,
+            resumable: None,
+        });
         machine.handle_frame(link, UpFrame { session: SessionNumber(1), client_seq: 0, kind }, Time::ZERO);
     }
     let refused = duet_matchmaker::Output::LinkRefused { link, reason: "a session attached twice" };
@@ -165,6 +171,6 @@ fn an_absurd_announcement_is_taken_as_it_is() {
          5 timeout
          > a left 4294967295.4294967295 disconnected requeued
          > a waiting 4294967295.4294967295 default at 1 600000000005s
-         5 a detach",
+         5 a end",
     );
 }

@@ -53,7 +53,13 @@ fn announced(number: u64, room: RoomId, partner: u64, received: u64) -> Up {
     let join = Join { attempt: 1, wishes: wishes("default"), waited: Duration::ZERO };
     let partner = client(partner);
     let room = InRoom { ticket, room, partner, initiator: false, received, sent: 0, partner_away: false, join };
-    Up::Attach(Attach { client: client(number), identity: None, attempt: 1, doing: Doing::InRoom(room), resumable: None })
+    Up::Attach(Attach {
+        client: client(number),
+        identity: None,
+        attempt: 1,
+        doing: Doing::InRoom(room),
+        resumable: None,
+    })
 }
 
 /// Two gateways with one session each, in a room: `b` offers.

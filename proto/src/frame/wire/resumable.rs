@@ -63,6 +63,7 @@ impl From<SessionResumed> for v1::SessionResumed {
             seq: resumed.seq,
             kept: kept_to_wire(resumed.kept),
             taken: resumed.taken,
+            unacknowledged: resumed.unacknowledged,
         }
     }
 }
@@ -87,6 +88,7 @@ impl TryFrom<v1::SessionResumed> for SessionResumed {
             seq: resumed.seq,
             kept: kept_from_wire(resumed.kept, resumed.seq)?,
             taken: resumed.taken,
+            unacknowledged: resumed.unacknowledged,
         })
     }
 }

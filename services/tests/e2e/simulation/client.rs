@@ -35,6 +35,9 @@ pub(super) struct Client {
     pub(super) asked: bool,
     pub(super) heard: u64,
     pub(super) resumes: u64,
+    /// What it was doing before it said `next`, and what it has heard since that the `next` makes void, unless it is refused.
+    before: Option<(Option<Room>, bool)>,
+    void: Vec<Value>,
     /// What a connection would begin with, if the session could not be resumed.
     provisional: Option<(String, Option<String>)>,
     /// Whether the server has ever said anything about the session's fate.
@@ -82,6 +85,8 @@ impl Client {
             asked: false,
             heard: 0,
             resumes: 0,
+            before: None,
+            void: Vec::new(),
             provisional: None,
             is_known: false,
         }
@@ -102,10 +107,12 @@ impl Client {
             (8..10, _) => {
                 self.tell(json!({"type": "leave"}));
                 (self.room, self.waits, self.asked) = (None, false, false);
+                self.before = None;
             }
             (10..14, Some(room)) => {
                 let room = room.id.clone();
                 self.tell(json!({"type": "next", "roomId": room}));
+                self.before = Some((self.room.take(), self.waits));
                 (self.room, self.waits, self.asked) = (None, false, true);
             }
             (_, Some(_)) => self.signal(),
@@ -184,18 +191,25 @@ impl Client {
         if let (Some(ack), Stage::Ready) = (message["ack"].as_u64(), self.stage) {
             self.taken(ack);
         }
-        if self.is_from_before(&message) {
-            return;
+        if self.layer == Layer::Base && message["type"] != "error" {
+            self.before = None;
         }
+        if self.is_from_before(&message) {
+            return self.void.push(message);
+        }
+        self.understand(&message);
+    }
+
+    fn understand(&mut self, message: &Value) {
         match message["type"].as_str().unwrap() {
-            "ready" => self.ready(&message),
-            "resumed" => self.resumed(&message),
+            "ready" => self.ready(message),
+            "resumed" => self.resumed(message),
             "waiting" => {
                 assert!(self.room.is_none(), "waits in a room");
                 (self.waits, self.asked) = (true, false);
             }
-            "matched" => self.matched(&message),
-            "ice" => self.got(&message),
+            "matched" => self.matched(message),
+            "ice" => self.got(message),
             "partner-left" => {
                 if self.room.take().is_some() {
                     self.waits = message["requeued"].as_bool().unwrap();
@@ -203,7 +217,7 @@ impl Client {
             }
             "partner-away" => self.partner_is(true),
             "partner-back" => self.partner_is(false),
-            "error" => self.refused(&message),
+            "error" => self.refused(message),
             "pong" | "void" | "authenticated" => {}
             other => panic!("unexpected {other}"),
         }
@@ -211,8 +225,25 @@ impl Client {
 
     /// Whether it tells of something that its own `leave` or `next`, still under way, will have ended.
     fn is_from_before(&self, message: &Value) -> bool {
-        let ends = |(_, said): &(u64, Value)| matches!(said["type"].as_str(), Some("leave" | "next"));
-        message["seq"].is_u64() && self.kept.iter().any(ends)
+        message["seq"].is_u64() && self.ends_something()
+    }
+
+    fn ends_something(&self) -> bool {
+        self.kept.iter().any(|(_, said)| matches!(said["type"].as_str(), Some("leave" | "next")))
+    }
+
+    /// Its `next` came too late for the room that it named: what it has heard since was true.
+    fn next_was_refused(&mut self, seq: u64) {
+        let Some(index) = self.kept.iter().position(|(kept, said)| *kept == seq && said["type"] == "next") else {
+            return;
+        };
+        self.kept.remove(index);
+        if let Some((room, waits)) = self.before.take() {
+            (self.room, self.waits, self.asked) = (room, waits, false);
+            for message in std::mem::take(&mut self.void) {
+                self.understand(&message);
+            }
+        }
     }
 
     pub(super) fn has_nothing_left_to_say(&self) -> bool {
@@ -260,6 +291,10 @@ impl Client {
         self.is_known |= ack > 0;
         assert!(ack <= self.said, "taken before it was said");
         self.kept.retain(|(seq, _)| *seq > ack);
+        if !self.ends_something() {
+            self.before = None;
+            self.void.clear();
+        }
     }
 
     fn matched(&mut self, matched: &Value) {
@@ -297,7 +332,12 @@ impl Client {
                 let from = refused.expect("a numbered message was refused");
                 self.again_from = Some(self.again_from.map_or(from, |other| other.min(from)));
             }
-            "unavailable" => self.asked = false,
+            "unavailable" => {
+                self.asked = false;
+                if let Some((room, waits)) = self.before.take() {
+                    (self.room, self.waits) = (room, waits);
+                }
+            }
             "resume-failed" => {
                 // Its gateway may have died before it could tell anybody of it.
                 assert!(!self.is_known && self.handled == 0, "a session was lost");
@@ -314,6 +354,7 @@ impl Client {
             // The room ended while the message was under way.
             "stale-room" | "not-in-room" => {
                 assert!(refused.is_some() || self.layer == Layer::Base);
+                self.next_was_refused(refused.unwrap_or_default());
             }
             code => panic!("unexpected {code}: {error}"),
         }

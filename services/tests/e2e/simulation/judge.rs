@@ -26,7 +26,7 @@ impl Tally {
 
     /// Whether enough happened to prove something. A single run may be a quiet one.
     pub(super) fn is_telling(&self) -> bool {
-        self.runs < 100 || self.heard > 10 * self.runs && self.resumes > self.runs && self.deaths > self.runs / 4
+        self.runs < 100 || self.heard > 5 * self.runs && self.resumes > self.runs && self.deaths > self.runs / 4
     }
 }
 
@@ -51,7 +51,9 @@ fn agrees_with_matchmaker(client: &Client, world: &World) {
     let known = world.matchmaker.session(id).unwrap_or_else(|| panic!("nobody knows {client:?}"));
     assert!(!known.detached, "it is here");
     match known.state {
-        SessionState::Idle => assert!(client.room.is_none() && !client.waits && !client.asked, "it is idle: {client:?}"),
+        SessionState::Idle => {
+            assert!(client.room.is_none() && !client.waits && !client.asked, "it is idle: {client:?}");
+        }
         SessionState::Waiting { .. } => assert!(client.waits, "it waits: {client:?}"),
         SessionState::Matched { room } => {
             assert_eq!(client.room.as_ref().map(|room| room.id.clone()), Some(room.to_string()), "{client:?}");

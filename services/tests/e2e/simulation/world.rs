@@ -38,6 +38,7 @@ pub(super) struct World {
     /// Links whose end the matchmaker has not noticed, and since when.
     unnoticed: Vec<(LinkKey, Time)>,
     deaths: u64,
+    is_traced: bool,
 }
 
 struct Socket {
@@ -90,6 +91,7 @@ impl World {
             sockets_ever: 0,
             unnoticed: Vec::new(),
             deaths: 0,
+            is_traced: std::env::var_os("SEED").is_some(),
         };
         world.matchmaker = world.new_matchmaker();
         for gateway in 0..gateways {
@@ -110,6 +112,13 @@ impl World {
     fn new_matchmaker(&mut self) -> Matchmaker {
         let seed = self.dice.random();
         Matchmaker::new(Config::default(), seed)
+    }
+
+    /// Tells what happens, when somebody looks at a single run.
+    fn trace(&self, what: impl FnOnce() -> String) {
+        if self.is_traced {
+            println!("{:?} {}", self.now.since_origin(), what());
+        }
     }
 
     fn matchmaker_now(&self) -> Time {
@@ -156,6 +165,7 @@ impl World {
         let Some(Socket { gateway, number, .. }) = self.sockets[client] else { return };
         if let Some(text) = self.clients[client].outbox.pop_front() {
             let now = self.now;
+            self.trace(|| format!("c{client} > g{gateway}/{} {text}", number.0));
             self.feed(gateway, number, |session| session.handle_text(&text, now));
         }
     }
@@ -163,7 +173,11 @@ impl World {
     fn carry_down(&mut self, client: usize) {
         let Some(heard) = self.sockets[client].as_mut().and_then(|socket| socket.down.pop_front()) else { return };
         match heard {
-            Heard::Text(text) => self.clients[client].hear(str::from_utf8(&text).unwrap()),
+            Heard::Text(text) => {
+                let text = str::from_utf8(&text).unwrap();
+                self.trace(|| format!("c{client} < {text}"));
+                self.clients[client].hear(text);
+            }
             Heard::Close(code) => {
                 assert!(code != CloseCode::ResumedElsewhere, "the client is here and nowhere else");
                 assert!(matches!(code, CloseCode::TryAgainLater), "closed with {code:?}");
@@ -187,7 +201,15 @@ impl World {
     /// A socket breaks. If only the client notices, the gateway does so some seconds later.
     pub(super) fn break_socket(&mut self, client: usize, both_notice: bool) {
         let Some(Socket { gateway, number, .. }) = self.sockets[client] else { return };
+        // A resume that is overtaken by the one of the client's next connection would win over it: that its gateway's link is slower
+        // than the client is not meant to happen.
+        let resumes = self.clients[client].stage == Stage::Resuming;
+        let both_notice = both_notice || resumes;
+        if resumes {
+            self.carry_link(gateway, 1_000);
+        }
         self.let_go(client);
+        self.trace(|| format!("c{client} loses g{gateway}/{}, noticed: {both_notice}", number.0));
         if both_notice {
             self.socket_ended(gateway, number, false);
         } else if let Some(held) = self.gateways[gateway].sessions.get_mut(&number) {
@@ -235,7 +257,9 @@ impl World {
         while let Some(output) = held.session.poll_output() {
             let socket = held.socket.and_then(|(client, id)| self.sockets[client].as_mut().filter(|own| own.id == id));
             match output {
-                Output::Text(text) => socket.into_iter().for_each(|socket| socket.down.push_back(Heard::Text(text.clone()))),
+                Output::Text(text) => {
+                    socket.into_iter().for_each(|socket| socket.down.push_back(Heard::Text(text.clone())));
+                }
                 Output::Close(code) => {
                     socket.into_iter().for_each(|socket| socket.down.push_back(Heard::Close(code)));
                     closed = Some(code);
@@ -270,6 +294,7 @@ impl World {
         self.gateways[gateway].link = Some(Link { key, up: VecDeque::new(), down: VecDeque::new() });
         self.drain_matchmaker();
         let now = self.now;
+        self.trace(|| format!("g{gateway} links"));
         self.feed_all(gateway, |session| session.handle_link_up(now));
     }
 
@@ -278,6 +303,7 @@ impl World {
         let Some(Link { key, .. }) = self.gateways[gateway].link.take() else { return };
         self.gateways[gateway].unlinked_since = self.now;
         let now = self.now;
+        self.trace(|| format!("g{gateway} loses its link, noticed: {matchmaker_notices}"));
         self.feed_all(gateway, |session| session.handle_link_down(now));
         self.matchmaker_loses(key, matchmaker_notices);
     }
@@ -297,11 +323,15 @@ impl World {
             let Some(link) = &mut self.gateways[gateway].link else { return };
             let (key, up, down) = (link.key, link.up.pop_front(), link.down.pop_front());
             if let Some(frame) = up {
+                self.trace(|| format!("g{gateway}/{} > {:?} #{}", frame.session.0, frame.kind, frame.client_seq));
                 self.matchmaker.handle_frame(key, frame, self.matchmaker_now());
                 self.drain_matchmaker();
             }
             if let Some(frame) = down {
                 let now = self.now;
+                self.trace(|| {
+                    format!("g{gateway}/{} < {:?} #{} ({})", frame.session.0, frame.kind, frame.seq, frame.taken)
+                });
                 self.feed(gateway, frame.session, |session| session.handle_frame(frame, now));
             }
         }
@@ -338,6 +368,7 @@ impl World {
             return;
         }
         self.deaths += 1;
+        self.trace(|| format!("g{gateway} dies, noticed: {matchmaker_notices}"));
         let place = &mut self.gateways[gateway];
         let link = place.link.take();
         *place = Gateway { boot: place.boot + 1, dead_since: Some(self.now), ..Gateway::default() };
@@ -356,9 +387,13 @@ impl World {
         (place.dead_since, place.unlinked_since) = (None, self.now);
     }
 
-    /// The matchmaker dies, and another process takes its place.
+    /// The matchmaker dies, and another process takes its place; not while it is still recovering, when it has not heard of everything.
     pub(super) fn restart_matchmaker(&mut self) {
+        if self.now.since(self.started) < Duration::from_secs(6) {
+            return;
+        }
         self.deaths += 1;
+        self.trace(|| "the matchmaker dies".to_owned());
         let gateways: Vec<_> = (0..self.gateways.len()).collect();
         for gateway in gateways {
             self.gateways[gateway].link = None;
@@ -413,7 +448,8 @@ impl World {
             }
             let sessions = &self.gateways[gateway].sessions;
             let half_open = |held: &Held| held.half_open_since.is_some_and(|since| late(since, now, 3));
-            let noticed: Vec<_> = sessions.iter().filter(|(_, held)| half_open(held)).map(|(number, _)| *number).collect();
+            let noticed: Vec<_> =
+                sessions.iter().filter(|(_, held)| half_open(held)).map(|(number, _)| *number).collect();
             for number in noticed {
                 self.socket_ended(gateway, number, false);
             }
