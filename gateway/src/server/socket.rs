@@ -22,7 +22,7 @@ use tokio::sync::mpsc;
 use tokio::task::spawn_local;
 use tokio::time::{Instant, Sleep, sleep_until, timeout, timeout_at};
 use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::error::{CapacityError, Error};
+use tokio_tungstenite::tungstenite::error::{CapacityError, Error, ProtocolError};
 use tokio_tungstenite::tungstenite::protocol::frame::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode as CloseFrameCode;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
@@ -259,6 +259,8 @@ fn is_final(frame: Option<&CloseFrame>) -> bool {
 /// How the connection ends after a read failed.
 fn refused(error: &Error) -> SocketEnd {
     match error {
+        // The end of the stream, which is nobody's framing error.
+        Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => SocketEnd::Abort,
         Error::Protocol(_) => SocketEnd::Close(CloseCode::ProtocolError),
         Error::Utf8(_) => SocketEnd::Close(CloseCode::InvalidUtf8),
         Error::Capacity(CapacityError::MessageTooLong { .. }) => SocketEnd::Close(CloseCode::TooBig),

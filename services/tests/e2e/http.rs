@@ -55,6 +55,17 @@ fn handshake(replace: &[(&str, &str)]) -> String {
     request
 }
 
+/// The head of the answer to such a handshake, in lower case.
+pub(crate) async fn upgrade(gateway: &str, replace: &[(&str, &str)]) -> String {
+    let mut stream = TcpStream::connect(gateway).await.unwrap();
+    stream.write_all(handshake(replace).as_bytes()).await.unwrap();
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(timeout(PATIENCE, stream.read_u8()).await.expect("no answer in time").unwrap());
+    }
+    String::from_utf8(head).unwrap().to_lowercase()
+}
+
 #[tokio::test]
 async fn the_page_and_the_sdk_are_served_with_a_policy() {
     let duet = Deployment::start(Shape::Standalone);
@@ -131,11 +142,7 @@ async fn other_methods_are_refused_in_the_same_form() {
 async fn headers_split_in_two_and_compression_offers_do_no_harm() {
     let duet = Deployment::start(Shape::Standalone);
     let split = "Connection: keep-alive\r\nSec-WebSocket-Extensions: permessage-deflate\r\nconnection: x, UPGRADE";
-    let mut stream = TcpStream::connect(&duet.gateway).await.unwrap();
-    stream.write_all(handshake(&[("Connection: Upgrade", split)]).as_bytes()).await.unwrap();
-    let mut head = vec![0; 4096];
-    let length = timeout(PATIENCE, stream.read(&mut head)).await.unwrap().unwrap();
-    let head = String::from_utf8_lossy(&head[..length]).to_lowercase();
+    let head = upgrade(&duet.gateway, &[("Connection: Upgrade", split)]).await;
     assert!(head.starts_with("http/1.1 101"), "{head}");
     assert!(head.contains("sec-websocket-accept: s3pplmbitxaq9kygzzhzrbk+xoo="), "{head}");
     assert!(!head.contains("sec-websocket-extensions"), "{head}");
