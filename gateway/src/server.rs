@@ -12,6 +12,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use duet_proto::ids::BootId;
+use duet_proto::link::LinkPings;
 use tokio::sync::{mpsc, watch};
 
 use crate::origins::AllowedOrigins;
@@ -47,6 +48,8 @@ pub struct Settings {
     pub socket: SocketSettings,
     /// How long the matchmaker may be away before upgrades are refused.
     pub matchmaker_grace: Duration,
+    /// How a dead link to a matchmaker is found.
+    pub link_pings: LinkPings,
     /// Over how long a drain spreads its closes at most.
     pub drain_spread: Duration,
 }
@@ -72,6 +75,7 @@ impl Default for Settings {
             session: SessionConfig::default(),
             socket: SocketSettings::default(),
             matchmaker_grace: Duration::from_secs(10),
+            link_pings: LinkPings::default(),
             drain_spread: Duration::from_secs(10),
         }
     }

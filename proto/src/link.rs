@@ -1,6 +1,8 @@
 //! A link as both sides hold it, whatever carries it: who the other side is, a queue to push frames into, a stream of
 //! batches to take. In one process the two ends are two queues; between processes gRPC lies in between.
 
+use std::time::Duration;
+
 use crate::bounds::{BATCH_BYTES, PROCESS_NAME};
 use crate::frame::{DownFrame, UpFrame};
 use crate::ids::BootId;
@@ -12,6 +14,21 @@ pub const VERSION: u32 = 1;
 
 /// What one direction of a link holds that the other side has not taken: some seconds of a busy worker.
 pub const QUEUE_LIMITS: Limits = Limits { items: 65_536, bytes: 16 * 1024 * 1024, batch_bytes: BATCH_BYTES };
+
+/// How either side of a link between processes finds that the other is gone without a word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LinkPings {
+    /// How often it asks.
+    pub interval: Duration,
+    /// How long it waits for the answer.
+    pub timeout: Duration,
+}
+
+impl Default for LinkPings {
+    fn default() -> Self {
+        LinkPings { interval: Duration::from_secs(10), timeout: Duration::from_secs(5) }
+    }
+}
 
 /// Who a gateway's worker is.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,6 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::net::SocketAddr;
 
 use clap::{Args, Parser, Subcommand};
+use duet_proto::link::LinkPings;
 
 mod gateway;
 mod matchmaker;
@@ -13,7 +14,7 @@ mod values;
 
 pub(crate) use gateway::GatewayArgs;
 pub(crate) use matchmaker::MatchmakerArgs;
-use values::{MatchmakerUrls, Milliseconds, socket_address};
+use values::{MatchmakerUrls, Milliseconds, positive_milliseconds, socket_address};
 
 /// Reads the command line. Without a verb it is `standalone`.
 pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Verb, clap::Error> {
@@ -59,6 +60,8 @@ pub(crate) struct Standalone {
     #[arg(long, env, value_parser = socket_address, value_name = "ADDRESS:PORT", help_heading = "Matchmaker")]
     pub(crate) grpc_listen: Option<SocketAddr>,
     #[command(flatten)]
+    pub(crate) link: LinkArgs,
+    #[command(flatten)]
     pub(crate) drain: DrainArgs,
 }
 
@@ -69,6 +72,8 @@ pub(crate) struct Gateway {
     /// Where the matchmaker is. Several, separated by commas, must share an engine
     #[arg(long, env, default_value = "http://127.0.0.1:50051", value_name = "URL[,URL]", help_heading = "Gateway")]
     pub(crate) matchmaker_url: MatchmakerUrls,
+    #[command(flatten)]
+    pub(crate) link: LinkArgs,
     #[command(flatten)]
     pub(crate) drain: DrainArgs,
 }
@@ -81,6 +86,8 @@ pub(crate) struct Matchmaker {
     #[arg(long, env, default_value = "127.0.0.1:50051", value_parser = socket_address, value_name = "ADDRESS:PORT",
         help_heading = "Matchmaker")]
     pub(crate) grpc_listen: SocketAddr,
+    #[command(flatten)]
+    pub(crate) link: LinkArgs,
     #[command(flatten)]
     pub(crate) drain: DrainArgs,
 }
@@ -99,6 +106,24 @@ impl Healthcheck {
     pub(crate) fn url(&self) -> http::Uri {
         let here = || format!("http://127.0.0.1:{}/healthz", self.port).parse().expect("a port fits in a URL");
         self.url.clone().unwrap_or_else(here)
+    }
+}
+
+/// How each side of a gRPC connection finds that the other is gone.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Link")]
+pub(crate) struct LinkArgs {
+    /// How often gateway and matchmaker ask whether the other is there
+    #[arg(long, env, default_value = "10000", value_name = "MS", value_parser = positive_milliseconds)]
+    link_ping_interval_ms: Milliseconds,
+    /// How long they wait for the answer before they give the link up
+    #[arg(long, env, default_value = "5000", value_name = "MS", value_parser = positive_milliseconds)]
+    link_ping_timeout_ms: Milliseconds,
+}
+
+impl LinkArgs {
+    pub(crate) fn pings(&self) -> LinkPings {
+        LinkPings { interval: self.link_ping_interval_ms.0, timeout: self.link_ping_timeout_ms.0 }
     }
 }
 

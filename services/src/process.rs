@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use duet_gateway::server::{Ended, Gateway, Matchmakers, MemoryDialer, Settings, bind};
 use duet_matchmaker::server::{PortConfig, Replica};
+use duet_proto::link::LinkPings;
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
@@ -30,9 +31,9 @@ pub(crate) fn standalone(args: cli::Standalone) -> Result<(), Failure> {
         let replica = Replica::start(args.matchmaker.name(), args.matchmaker.config());
         let dial = replica.clone();
         let matchmakers = Matchmakers::Memory(MemoryDialer::new(move |hello| dial.connect(hello)));
-        let gateway = start_gateway(args.gateway.settings(address.port()), listeners, matchmakers)?;
+        let gateway = start_gateway(args.gateway.settings(address.port(), args.link.pings()), listeners, matchmakers)?;
         greeting::standalone(address, grpc.as_ref().and_then(|listener| listener.local_addr().ok()));
-        let port = grpc.map(|listener| Port::open(replica, listener, args.drain.drain_limit_ms.0));
+        let port = grpc.map(|listener| Port::open(replica, listener, args.link.pings(), args.drain.drain_limit_ms.0));
         let deadline = run_gateway(gateway, &mut signals, args.drain.drain_limit_ms.0).await?;
         if let Some(port) = port {
             port.close(&mut signals, deadline).await;
@@ -47,7 +48,7 @@ pub(crate) fn gateway(args: cli::Gateway) -> Result<(), Failure> {
         let mut signals = Signals::listen()?;
         let (listeners, address) = bind_gateway(&args.gateway)?;
         let matchmakers = Matchmakers::Grpc(args.matchmaker_url.0.clone());
-        let gateway = start_gateway(args.gateway.settings(address.port()), listeners, matchmakers)?;
+        let gateway = start_gateway(args.gateway.settings(address.port(), args.link.pings()), listeners, matchmakers)?;
         greeting::gateway(address, &args.matchmaker_url.0);
         run_gateway(gateway, &mut signals, args.drain.drain_limit_ms.0).await.map(drop)
     })
@@ -61,7 +62,7 @@ pub(crate) fn matchmaker(args: cli::Matchmaker) -> Result<(), Failure> {
         let address = listener.local_addr().map_err(|error| Failure::environment("GRPC_LISTEN", &error))?;
         let replica = Replica::start(args.matchmaker.name(), args.matchmaker.config());
         greeting::matchmaker(address);
-        let port = Port::open(replica, listener, args.drain.drain_limit_ms.0);
+        let port = Port::open(replica, listener, args.link.pings(), args.drain.drain_limit_ms.0);
         let signal = signals.next().await;
         tracing::info!(signal, "draining");
         port.close(&mut signals, Instant::now() + args.drain.drain_limit_ms.0).await;
@@ -130,9 +131,9 @@ struct Port {
 }
 
 impl Port {
-    fn open(replica: Replica, listener: TcpListener, drain_limit: Duration) -> Self {
+    fn open(replica: Replica, listener: TcpListener, pings: LinkPings, drain_limit: Duration) -> Self {
         let (close, closed) = oneshot::channel();
-        let config = PortConfig { drain_within: drain_limit, ..PortConfig::default() };
+        let config = PortConfig { pings, drain_within: drain_limit, ..PortConfig::default() };
         let served = tokio::spawn(async move {
             replica.serve(listener, config, async { drop(closed.await) }).await;
         });

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use duet_proto::bounds::LINK_MESSAGE_BYTES;
 use duet_proto::frame::{DownFrame, UpFrame};
-use duet_proto::link::{GatewayEnd, GatewayHello, MatchmakerHello, QUEUE_LIMITS};
+use duet_proto::link::{GatewayEnd, GatewayHello, LinkPings, MatchmakerHello, QUEUE_LIMITS};
 use duet_proto::queue::{self, Receiver, Sender};
 use duet_proto::v1;
 use duet_proto::v1::signaling_client::SignalingClient;
@@ -49,14 +49,14 @@ impl Matchmakers {
     }
 
     /// Links to one of them. Fails with words for the log.
-    pub(super) async fn dial(&self, index: usize, hello: GatewayHello) -> Result<Dialed, String> {
+    pub(super) async fn dial(&self, index: usize, hello: GatewayHello, pings: LinkPings) -> Result<Dialed, String> {
         match self {
             Matchmakers::Memory(MemoryDialer(dial)) => {
                 let GatewayEnd { hello, up, down } = dial(hello);
                 Ok(Dialed { hello, up, down: Down::Memory(down) })
             }
             Matchmakers::Grpc(endpoints) => {
-                let dialed = tokio::time::timeout(HELLO_TIMEOUT, dial_grpc(&endpoints[index], &hello));
+                let dialed = tokio::time::timeout(HELLO_TIMEOUT, dial_grpc(&endpoints[index], &hello, pings));
                 dialed.await.map_err(|_| "it did not answer in time".to_owned())?
             }
         }
@@ -93,13 +93,14 @@ impl Down {
     }
 }
 
-async fn dial_grpc(endpoint: &Endpoint, hello: &GatewayHello) -> Result<Dialed, String> {
+async fn dial_grpc(endpoint: &Endpoint, hello: &GatewayHello, pings: LinkPings) -> Result<Dialed, String> {
     let channel = endpoint
         .clone()
         .connect_timeout(CONNECT_TIMEOUT)
         .tcp_nodelay(true)
-        .http2_keep_alive_interval(KEEPALIVE_INTERVAL)
-        .keep_alive_timeout(KEEPALIVE_TIMEOUT)
+        // Off by default, and a frozen matchmaker would never be noticed.
+        .http2_keep_alive_interval(pings.interval)
+        .keep_alive_timeout(pings.timeout)
         .keep_alive_while_idle(true)
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
@@ -136,8 +137,5 @@ fn sources(error: &dyn std::error::Error) -> String {
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// From the first packet to the matchmaker's hello.
 const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
-/// tonic's keepalive is off by default, and a frozen matchmaker would never be noticed.
-const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
-const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(5);
 const STREAM_WINDOW: u32 = 256 * 1024;
 const CONNECTION_WINDOW: u32 = 1024 * 1024;

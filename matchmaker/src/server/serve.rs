@@ -5,6 +5,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use duet_proto::bounds::LINK_MESSAGE_BYTES;
+use duet_proto::link::LinkPings;
 use duet_proto::v1::matchmaker_server::MatchmakerServer;
 use duet_proto::v1::signaling_server::SignalingServer;
 use tokio::net::TcpListener;
@@ -33,6 +34,8 @@ pub struct PortConfig {
     pub hello_within: Duration,
     /// How long any other call may take until its first answer.
     pub answer_within: Duration,
+    /// How a dead connection is found.
+    pub pings: LinkPings,
     /// How long a stop may wait for connections to end before they are cut.
     pub drain_within: Duration,
 }
@@ -44,6 +47,7 @@ impl Default for PortConfig {
             preface_within: Duration::from_secs(5),
             hello_within: Duration::from_secs(5),
             answer_within: Duration::from_secs(5),
+            pings: LinkPings::default(),
             drain_within: Duration::from_secs(10),
         }
     }
@@ -68,7 +72,8 @@ impl Replica {
         let incoming = connections(listener, config.connections, config.preface_within, when_cut);
         let stopped = async { drop(when_stopped.await) };
         let routes = self.routes(config, health.clone());
-        let mut server = pin!(limited_server().add_routes(routes).serve_with_incoming_shutdown(incoming, stopped));
+        let mut server =
+            pin!(limited_server(config.pings).add_routes(routes).serve_with_incoming_shutdown(incoming, stopped));
         tokio::select! {
             _ = &mut server => unreachable!("accepting never ends by itself, and making a service never fails"),
             () = shutdown => {}
@@ -121,13 +126,13 @@ impl Replica {
 }
 
 /// Every limit said: tonic's own are off or unlimited in part.
-fn limited_server() -> Server {
+fn limited_server(pings: LinkPings) -> Server {
     Server::builder()
         .max_concurrent_streams(256)
         .http2_max_pending_accept_reset_streams(Some(20))
         .http2_max_local_error_reset_streams(Some(1_024))
-        .http2_keepalive_interval(Some(Duration::from_secs(10)))
-        .http2_keepalive_timeout(Some(Duration::from_secs(5)))
+        .http2_keepalive_interval(Some(pings.interval))
+        .http2_keepalive_timeout(Some(pings.timeout))
         .initial_stream_window_size(256 * 1024)
         .initial_connection_window_size(1024 * 1024)
         .http2_max_header_list_size(16 * 1024)

@@ -10,6 +10,7 @@ use duet_gateway::limits::LimitsConfig;
 use duet_gateway::origins::AllowedOrigins;
 use duet_gateway::server::{Settings, SocketSettings};
 use duet_gateway::session::SessionConfig;
+use duet_proto::link::LinkPings;
 
 use super::values::{Milliseconds, host_name, positive_milliseconds, process_name, resume_window};
 
@@ -87,7 +88,7 @@ impl GatewayArgs {
     }
 
     /// `port` is the one that was bound.
-    pub(crate) fn settings(&self, port: u16) -> Settings {
+    pub(crate) fn settings(&self, port: u16, link_pings: LinkPings) -> Settings {
         let limits = &self.limits;
         Settings {
             name: self.gateway_name.clone().unwrap_or_else(|| format!("{}:{port}", host_name())),
@@ -110,6 +111,7 @@ impl GatewayArgs {
                 write_timeout: limits.write_timeout_ms.0,
             },
             matchmaker_grace: self.matchmaker_grace_ms.0,
+            link_pings,
             drain_spread: self.drain_spread_ms.0,
         }
     }

@@ -7,6 +7,7 @@ mod base;
 mod client;
 mod closing;
 mod crowd;
+mod disasters;
 mod frames;
 mod http;
 mod links;
