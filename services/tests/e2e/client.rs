@@ -29,6 +29,14 @@ impl Client {
         client
     }
 
+    /// The port of this connection on this side.
+    pub(crate) fn port(&self) -> u16 {
+        match self.socket.get_ref() {
+            MaybeTlsStream::Plain(stream) => stream.local_addr().unwrap().port(),
+            _ => unreachable!("no TLS here"),
+        }
+    }
+
     pub(crate) async fn say(&mut self, text: &str) {
         self.socket.send(Message::text(text)).await.unwrap();
     }

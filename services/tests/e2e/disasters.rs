@@ -19,7 +19,7 @@ use party::{Party, Verdict};
 mod party;
 
 /// Rooms whose two sides talk all the time.
-struct Calls {
+pub(crate) struct Calls {
     talks: JoinSet<Verdict>,
     heard: Arc<Heard>,
     is_over: Arc<AtomicBool>,
@@ -39,7 +39,7 @@ impl Heard {
 
 impl Calls {
     /// Lets every pair meet and talk.
-    async fn start(pairs: Vec<(Party, Party)>) -> Self {
+    pub(crate) async fn start(pairs: Vec<(Party, Party)>) -> Self {
         let heard = Arc::new(Heard { rooms: pairs.iter().map(|_| AtomicUsize::new(0)).collect(), more: Notify::new() });
         let is_over = Arc::new(AtomicBool::new(false));
         let mut talks = JoinSet::new();
@@ -61,7 +61,7 @@ impl Calls {
     }
 
     /// Waits until every room has heard more than was still on its way to the clients.
-    async fn go_on(&self) {
+    pub(crate) async fn go_on(&self) {
         let before = self.heard.counts();
         while self.heard.counts().iter().zip(&before).any(|(now, before)| *now < before + 10) {
             self.heard.more.notified().await;
@@ -69,14 +69,14 @@ impl Calls {
     }
 
     /// The same, and how long it took.
-    async fn recover(&self) -> Duration {
+    pub(crate) async fn recover(&self) -> Duration {
         let lost = Instant::now();
         self.go_on().await;
         lost.elapsed()
     }
 
     /// Lets everybody finish, prints the row, and wants nothing lost.
-    async fn end(self, what: &str, recovered: Duration) {
+    pub(crate) async fn end(self, what: &str, recovered: Duration) {
         self.is_over.store(true, Ordering::Relaxed);
         let rooms = self.heard.rooms.len();
         let verdict = self.talks.join_all().await.into_iter().fold(Verdict::default(), |sum, room| sum + room);
@@ -90,16 +90,16 @@ impl Calls {
 }
 
 /// A matchmaker and two gateways on ports that they can be started on again.
-struct Mesh {
-    matchmaker: String,
-    gateways: [String; 2],
+pub(crate) struct Mesh {
+    pub(crate) matchmaker: String,
+    pub(crate) gateways: [String; 2],
     flags: Vec<String>,
     /// The matchmaker first.
     processes: Vec<Option<Duet>>,
 }
 
 impl Mesh {
-    fn start(gateway_flags: &[&str], matchmaker_flags: &[&str]) -> Self {
+    pub(crate) fn start(gateway_flags: &[&str], matchmaker_flags: &[&str]) -> Self {
         let flags = [&["--message-rate", "0", "--drain-spread-ms", "2000"], gateway_flags].concat();
         let duet = Deployment::with(Shape::TwoProcesses, &flags, matchmaker_flags);
         let url = format!("http://{}", duet.matchmaker);
@@ -116,7 +116,7 @@ impl Mesh {
     }
 
     /// So many pairs of phones, one on each gateway.
-    async fn pairs(&self, count: usize) -> Vec<(Party, Party)> {
+    pub(crate) async fn pairs(&self, count: usize) -> Vec<(Party, Party)> {
         let mut pairs = Vec::with_capacity(count);
         for _ in 0..count {
             pairs.push((self.phone(0).await, self.phone(1).await));

@@ -18,3 +18,4 @@ mod resuming;
 mod settings;
 mod simulation;
 mod survival;
+mod vanishing;

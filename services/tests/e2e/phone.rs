@@ -139,6 +139,14 @@ impl Phone {
         }
     }
 
+    /// The port of this connection on this side.
+    pub(crate) fn port(&self) -> u16 {
+        match self.socket.as_ref().unwrap().get_ref() {
+            MaybeTlsStream::Plain(stream) => stream.local_addr().unwrap().port(),
+            _ => unreachable!("no TLS here"),
+        }
+    }
+
     /// Lets the connection go without a word.
     pub(crate) fn drop_connection(&mut self) {
         self.socket = None;

@@ -11,7 +11,7 @@ use tokio::time::sleep;
 use crate::client::Client;
 use crate::phone::Phone;
 
-pub(super) enum Party {
+pub(crate) enum Party {
     Phone(Box<Phone>),
     Base(Client),
 }
