@@ -2,11 +2,15 @@
 //! test prints a row of the table in docs/operations.md:
 //!
 //! `cargo test -p duet --test e2e disasters -- --nocapture --test-threads 1`
+//!
+//! With `DUET_LONG=1`, as `./run-tests --long` sets it, what is scaled down here takes its full time.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use duet_proto::v1::GetStatsRequest;
+use duet_proto::v1::matchmaker_client::MatchmakerClient;
 use serde_json::json;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
@@ -112,7 +116,7 @@ impl Mesh {
 
     /// A phone on the one gateway that may come back on either.
     async fn phone(&self, gateway: usize) -> Party {
-        Party::Phone(Box::new(Phone::connect(&[&self.gateways[gateway], &self.gateways[1 - gateway]]).await))
+        Party::Phone(Phone::connect(&[&self.gateways[gateway], &self.gateways[1 - gateway]]).await)
     }
 
     /// So many pairs of phones, one on each gateway.
@@ -239,4 +243,61 @@ async fn everything_is_replaced_one_after_the_other_under_load() {
     }
     let took = begun.elapsed();
     calls.end("rolling restart of two gateways and the matchmaker (in all)", took).await;
+}
+
+/// A time, or what it is scaled down to.
+fn scaled(long: Duration, short: Duration) -> Duration {
+    if std::env::var_os("DUET_LONG").is_some() { long } else { short }
+}
+
+#[tokio::test]
+async fn a_long_outage_of_the_matchmaker_pauses_the_calls_and_loses_nothing() {
+    let mut mesh = Mesh::start(&["--unavailable-after-ms", "500"], &[]);
+    let calls = Calls::start(mesh.pairs(50).await).await;
+    drop(mesh.processes[0].take());
+    // As long as nobody is there, it makes no difference how long it is, and that is what is shown.
+    sleep(scaled(Duration::from_secs(600), Duration::from_secs(4))).await;
+    mesh.restart(0);
+    let recovered = calls.recover().await;
+    calls.end("matchmaker away for long", recovered).await;
+}
+
+#[tokio::test]
+async fn a_soak_in_which_one_disaster_follows_the_other_leaves_nothing_behind() {
+    let mut mesh = Mesh::start(&["--resume-window-ms", "10000"], &[]);
+    let calls = Calls::start(mesh.pairs(100).await).await;
+    let end = Instant::now() + scaled(Duration::from_secs(600), Duration::from_secs(8));
+    let mut recovered = Duration::ZERO;
+    for disaster in 0.. {
+        let lost = Instant::now();
+        match disaster % 4 {
+            0 | 2 => {
+                let gateway = 1 + disaster / 2 % 2;
+                drop(mesh.processes[gateway].take());
+                mesh.restart(gateway);
+            }
+            1 => {
+                drop(mesh.processes[0].take());
+                mesh.restart(0);
+            }
+            _ => mesh.replace(1 + disaster / 4 % 2),
+        }
+        calls.go_on().await;
+        recovered = recovered.max(lost.elapsed());
+        // The next one comes when the matchmaker has recovered from this one: two at once may cost a session.
+        sleep(scaled(Duration::from_secs(15), Duration::from_secs(1))).await;
+        if Instant::now() > end {
+            break;
+        }
+    }
+    calls.end("soak: a disaster after the other", recovered).await;
+    // The windows of the phones, which have hung up without a word, pass; then nobody is left.
+    let mut query = MatchmakerClient::connect(format!("http://{}", mesh.matchmaker)).await.unwrap();
+    loop {
+        let stats = query.get_stats(GetStatsRequest {}).await.unwrap().into_inner();
+        if (stats.sessions, stats.waiting, stats.rooms) == (0, 0, 0) {
+            break;
+        }
+        sleep(Duration::from_millis(50)).await;
+    }
 }

@@ -12,7 +12,7 @@ use crate::client::Client;
 use crate::phone::Phone;
 
 pub(crate) enum Party {
-    Phone(Box<Phone>),
+    Phone(Phone),
     Base(Client),
 }
 
