@@ -3,14 +3,15 @@
  * must be seen to move.
  */
 
-/** @import { Browser, Page } from 'playwright-core' */
+/** @import { Browser } from 'playwright-core' */
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
-import { launchChromium, watchedPage } from '../test/browser/chromium.js';
+import { launchChromium } from '../test/browser/chromium.js';
 import { untilMoving } from '../test/browser/moving.js';
 import { SHAPES, startDuet } from './duet.js';
+import { room, untilOtherRoom, untilState, visitor } from './visitor.js';
 
 /** @type {Browser} */
 let browser;
@@ -19,38 +20,12 @@ before(async () => {
 });
 after(() => browser.close());
 
-/**
- * A page that has pressed Start.
- * @param {string} url
- */
-async function visitor(url) {
-  // A context of its own: another person, not another tab.
-  const context = await browser.newContext();
-  /** @type {string[]} */
-  const problems = [];
-  const page = await watchedPage(context, (problem) => problems.push(problem));
-  await page.goto(url);
-  await page.click('#start');
-  return { page, problems, leave: () => context.close() };
-}
-
-/**
- * @param {Page} page
- * @param {string} state
- */
-async function untilState(page, state) {
-  await page.waitForSelector(`body[data-state="${state}"]`, { timeout: 20_000 });
-}
-
-/** @param {Page} page */
-const room = (page) => page.getAttribute('body', 'data-room');
-
 for (const shape of SHAPES) {
   test(`two pages see each other's video moving (${shape})`, async (t) => {
     const url = await startDuet(t, shape);
-    const ann = await visitor(url);
+    const ann = await visitor(browser, url);
     await untilState(ann.page, 'waiting');
-    const ben = await visitor(url);
+    const ben = await visitor(browser, url);
     for (const { page } of [ann, ben]) {
       await untilState(page, 'in-call');
       await untilMoving(page, '#remote');
@@ -64,12 +39,12 @@ for (const shape of SHAPES) {
 
   test(`Next among three pages meets the third, and the one left over waits (${shape})`, async (t) => {
     const url = await startDuet(t, shape);
-    const ann = await visitor(url);
+    const ann = await visitor(browser, url);
     await untilState(ann.page, 'waiting');
-    const ben = await visitor(url);
+    const ben = await visitor(browser, url);
     await untilState(ann.page, 'in-call');
     await untilState(ben.page, 'in-call');
-    const eve = await visitor(url);
+    const eve = await visitor(browser, url);
     await untilState(eve.page, 'waiting');
     const first = await room(ann.page);
 
@@ -77,8 +52,7 @@ for (const shape of SHAPES) {
     await ann.page.click('#next');
     await untilState(ann.page, 'waiting');
     for (const { page } of [ben, eve]) {
-      await page.waitForFunction((old) => document.body.dataset.room && document.body.dataset.room !== old, first);
-      await untilState(page, 'in-call');
+      await untilOtherRoom(page, first);
       await untilMoving(page, '#remote');
     }
     assert.equal(await room(ben.page), await room(eve.page));
@@ -93,9 +67,9 @@ for (const shape of SHAPES) {
 
   test(`a closed tab is noticed, and the one left waits again (${shape})`, async (t) => {
     const url = await startDuet(t, shape);
-    const ann = await visitor(url);
+    const ann = await visitor(browser, url);
     await untilState(ann.page, 'waiting');
-    const ben = await visitor(url);
+    const ben = await visitor(browser, url);
     await untilState(ann.page, 'in-call');
     await ben.page.close();
     await untilState(ann.page, 'waiting');

@@ -30,7 +30,6 @@ import { Liveness } from './liveness.js';
  * @typedef {object} ConnectionSettings
  * @property {string} url
  * @property {string[]} protocols
- * @property {boolean} orNone Whether to do without them where the server knows none.
  * @property {WebSocketConstructor} WebSocket
  * @property {ReconnectPolicy} policy
  * @property {() => number} random
@@ -56,11 +55,6 @@ export class Connection {
   /** @type {number | undefined} When this connection became ready. */
   #readyAt;
   #draining = false;
-  /** @type {string[]} What is offered on this socket. */
-  #offered = [];
-  #opened = false;
-  /** Whether a socket has opened on which something was offered. */
-  #understood = false;
   /** @type {number | undefined} */
   #serverHintMs;
   #settings;
@@ -149,18 +143,14 @@ export class Connection {
   }
 
   #dial() {
-    const { url, WebSocket } = this.#settings;
-    this.#offered = this.#toOffer();
-    const socket = new WebSocket(url, this.#offered);
+    const { url, protocols, WebSocket } = this.#settings;
+    const socket = new WebSocket(url, protocols);
     this.#socket = socket;
-    this.#opened = false;
     this.#readyAt = undefined;
     this.#draining = false;
     this.#serverHintMs = undefined;
     this.expectAnswer();
     socket.onopen = () => {
-      this.#opened = true;
-      this.#understood ||= this.#offered.length > 0;
       this.#liveness.heard();
       this.#events.opened(socket.protocol);
     };
@@ -174,17 +164,6 @@ export class Connection {
     };
     // A close always follows, and says more.
     socket.onerror = () => {};
-  }
-
-  /**
-   * A server that knows none of the subprotocols chooses none, and browsers then fail the connection (WebSockets Standard,
-   * "establish a WebSocket connection"). That looks like any failure: until one of ours is known to be understood, an attempt
-   * that failed with them is followed by one without.
-   */
-  #toOffer() {
-    const { protocols, orNone } = this.#settings;
-    const failed = this.#phase === 'reconnecting' && !this.#opened && this.#offered.length > 0;
-    return orNone && failed && !this.#understood ? [] : protocols;
   }
 
   /** Takes our ears off the socket, so that nothing it still says is heard. */

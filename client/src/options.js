@@ -11,8 +11,8 @@ import { LAYER } from './resumption.js';
 
 /**
  * @typedef {object} SignalingOptions
- * @property {string[]} [protocols] WebSocket subprotocols to offer: `duet.v1` unless given, and none if the server turns out
- *   not to know it. An empty list is the base protocol.
+ * @property {string[]} [protocols] WebSocket subprotocols to offer: `duet.v1` unless given. An empty list is the base protocol,
+ *   and what a server needs that does not know `duet.v1`: browsers don't connect where none of what they offer is chosen.
  * @property {Auth | (() => Auth | null | Promise<Auth | null>)} [auth] Said first on every connection. A function is asked
  *   each time, and again when the server says that the token ends soon.
  * @property {WebSocketConstructor} [WebSocket] The global one unless given.
@@ -33,7 +33,6 @@ import { LAYER } from './resumption.js';
 export function withDefaults(options) {
   return {
     protocols: options.protocols ?? [LAYER],
-    orNone: options.protocols === undefined,
     auth: options.auth ?? null,
     WebSocket: options.WebSocket ?? /** @type {WebSocketConstructor} */ (globalThis.WebSocket),
     policy: policyOf(options.reconnect),

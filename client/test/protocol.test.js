@@ -8,7 +8,8 @@ import { parse } from 'yaml';
 import { FINAL_CLOSE_CODES } from '../src/reconnect.js';
 
 /** @typedef {{ name: string, validate: (value: unknown) => boolean, examples: { name: string, payload: unknown }[] }} Message */
-/** @typedef {{ code: number, reason: string, meaning: string, reconnect?: boolean }} CloseRow */
+/** @typedef {{ code: number, reason: string, meaning: string, reconnect?: boolean, keepsSession: boolean }} CloseRow */
+/** @typedef {{ type: string, seq?: number, ack?: number, [field: string]: unknown }} Said */
 
 const document = parse(read('docs/asyncapi.yaml'));
 const prose = read('docs/protocol.md');
@@ -39,7 +40,9 @@ test('every message has examples, and each fits its schema and no other of that 
 test('every line that the server writes is a documented message', () => {
   for (const line of read('proto/golden/server.txt').trim().split('\n')) {
     const message = JSON.parse(line);
-    assert.deepEqual(kinds(server, message), [message.type], line);
+    // Some are written without the number that they get before they are sent.
+    const sent = ONLY_WITH_NUMBERS.has(message.type) ? { seq: 1, ...message } : message;
+    assert.deepEqual(kinds(server, sent), [message.type], line);
   }
 });
 
@@ -49,7 +52,9 @@ test('whatever the server accepts from a client is documented, and so is what th
     assert.deepEqual(kinds(client, message), [message.type], said);
     const passed = outcome.match(/^for .*?: (.*)$/)?.[1];
     if (passed !== undefined) {
-      assert.deepEqual(kinds(server, JSON.parse(passed)), [message.type], passed);
+      const heard = JSON.parse(passed);
+      assert.deepEqual(kinds(server, heard), [message.type], passed);
+      assert.deepEqual(kinds(server, { ...heard, seq: 3, ack: 1 }), [message.type], passed);
     }
   }
 });
@@ -72,19 +77,62 @@ test('whatever JSON the server refuses is refused by the document, save for what
   assert.equal(met.size, beyondSchemas.length);
 });
 
-test('the session that the text begins with is made of documented messages', () => {
-  const [, session] = must(prose.match(/```text\n([^]*?)```/));
-  const lines = must(session).trim().split('\n');
-  assert.equal(lines.length, 10);
-  for (const line of lines) {
-    const message = JSON.parse(line.slice(2));
-    assert.deepEqual(kinds(line.startsWith('→ ') ? client : server, message), [message.type], line);
+test('the numbers that the server reads are those of the document, up to the largest', () => {
+  const numbered = golden().filter(({ numbers }) => numbers !== undefined);
+  for (const { said, numbers } of numbered) {
+    const { seq, ack } = JSON.parse(said);
+    assert.deepEqual([seq ?? null, ack ?? null], numbers, said);
+  }
+  const { seq } = document.components.schemas.ClientMessage.properties;
+  assert.equal(Math.max(...numbered.map(({ numbers }) => must(numbers)[0] ?? 0)), seq.maximum);
+});
+
+test('the messages with numbers are those that the server numbers, and takes with a number', () => {
+  const [, down] = must(read('proto/src/frame.rs').match(/fn is_numbered[^]*?match self \{([^]*?)=> true/));
+  const told = [...must(down).matchAll(/Down::(\w+)/g)].map(([, name]) => kebabCase(must(name)));
+  const named = told.flatMap((name) => (name === 'forward' ? ['offer', 'answer', 'ice'] : [name]));
+  assert.deepEqual(refusing(server, { seq: 0 }), [...named, 'void'].sort());
+
+  const [, outside] = must(read('proto/src/json/client.rs').match(/is_outside = matches!\(([^]*?)\);/));
+  const unnumbered = [...must(outside).matchAll(/ClientMessage::(\w+)/g)].map(([, name]) => kebabCase(must(name)));
+  assert.deepEqual(refusing(client, { seq: 1 }), unnumbered.sort());
+  assert.deepEqual(refusing(client, { ack: 0 }), []);
+});
+
+test('the session that the text begins with is made of documented messages without numbers', () => {
+  const session = example(0);
+  assert.equal(session.length, 10);
+  for (const { message } of session) {
+    assert.ok(!('seq' in message) && !('ack' in message), JSON.stringify(message));
   }
 });
 
+test('the resumed session of the text loses nothing and repeats what it says it does', () => {
+  const session = example(1);
+  const heard = session.filter(({ byClient }) => !byClient).map(({ message }) => message);
+  const said = session.filter(({ byClient }) => byClient).map(({ message }) => message);
+  const ready = must(heard.find(({ type }) => type === 'ready'));
+  const resumed = must(heard.find(({ type }) => type === 'resumed'));
+  const resume = must(said.find(({ type }) => type === 'resume'));
+  const before = session.slice(0, session.findIndex(({ message }) => message === resume)).map(({ message }) => message);
+  const numbersOf = (/** @type {Said[]} */ messages) => messages.flatMap(({ seq }) => seq ?? []);
+
+  assert.equal(resume.token, ready.resumeToken);
+  assert.equal(resumed.clientId, ready.clientId);
+  assert.equal(resume.ack, numbersOf(heard.filter((message) => before.includes(message))).at(-1));
+  assert.deepEqual(numbersOf(heard), upTo(numbersOf(heard).length));
+  const first = numbersOf(said.filter((message) => before.includes(message)));
+  assert.deepEqual(first, upTo(first.length));
+  assert.deepEqual(numbersOf(said).slice(first.length), first.slice(resumed.ack));
+});
+
 test('the text has a row for every message', () => {
-  for (const [heading, messages] of /** @type {const} */ ([['What a client sends', client], ['What the server sends', server]])) {
-    const documented = firstCells(heading).flatMap((cell) => [...cell.matchAll(/`(.+?)`/g)].map(([, name]) => name));
+  for (const [headings, messages] of /** @type {const} */ ([
+    [['What a client sends', 'Added to what a client sends'], client],
+    [['What the server sends', 'Added to what the server sends'], server],
+  ])) {
+    const first = headings.flatMap(firstCells);
+    const documented = first.flatMap((cell) => [...cell.matchAll(/`(.+?)`/g)].map(([, name]) => name));
     assert.deepEqual(documented.sort(), messages.map(({ name }) => name).sort());
   }
 });
@@ -116,11 +164,24 @@ test('the close codes are those of the server, and the SDK reconnects after thos
   }
 });
 
+test('a session outlives the closes that the server says it outlives', () => {
+  const source = read('proto/src/close.rs');
+  const [, kept] = must(source.match(/fn keeps_session[^]*?match self \{([^]*?)=> true/));
+  const names = [...must(kept).matchAll(/CloseCode::(\w+)/g)].map(([, name]) => name);
+  const codes = names.map((name) => Number(source.match(new RegExp(`CloseCode::${name} => \\((\\d+),`))?.[1]));
+  /** @type {CloseRow[]} */
+  const rows = document.channels.duet['x-close-codes'];
+  assert.ok(codes.length > 0);
+  assert.deepEqual(rows.filter(({ keepsSession }) => keepsSession).map(({ code }) => code), codes.sort());
+  const ended = cells('Closes').filter(([, , , , session]) => must(session).startsWith('ends')).map(([code]) => Number(code));
+  assert.deepEqual(rows.filter(({ keepsSession }) => !keepsSession).map(({ code }) => code), ended);
+});
+
 test('the bounds are those of the server', () => {
   const constants = read('proto/src/bounds.rs').matchAll(/^pub const (\w+): usize = (\d+);$/gm);
   const all = Object.fromEntries([...constants].map(([, name, value]) => [name, Number(value)]));
-  // No schema bounds nesting, and no message names a process.
-  const { JSON_DEPTH, PROCESS_NAME: _, ...bounds } = all;
+  // No schema bounds nesting or what is kept, and no message names a process.
+  const { JSON_DEPTH, RESUME_MESSAGES, PROCESS_NAME: _, ...bounds } = all;
   const { messages, schemas } = document.components;
   const { pool, tags, avoid, region } = messages.available.payload.properties;
   const { reason, details } = messages.report.payload.properties;
@@ -145,11 +206,19 @@ test('the bounds are those of the server', () => {
     bounds,
   );
   assert.equal(avoid.items.maxLength, bounds.USER_ID);
-  const depth = `at most ${JSON_DEPTH} deep`;
-  assert.ok(prose.includes(depth) && document.info.description.replace(/\s+/g, ' ').includes(depth));
+  assert.equal(messages.resume.payload.properties.token.maxLength, bounds.TOKEN);
+  const [, kib] = must(read('proto/src/bounds.rs').match(/RESUME_BYTES: usize = (\d+) \* 1024;/));
+  for (const bound of [`at most ${JSON_DEPTH} deep`, `${RESUME_MESSAGES} messages and ${kib} KiB`]) {
+    for (const text of [prose, document.info.description]) {
+      assert.ok(text.replace(/\s+/g, ' ').includes(bound), bound);
+    }
+  }
+  const [, seconds] = must(read('proto/src/bounds.rs').match(/RESUME_WINDOW: Duration = Duration::from_secs\((\d+)\);/));
+  assert.equal(messages.ready.payload.properties.resumeWindowMs.maximum, Number(seconds) * 1000);
 });
 
 const NO_JSON = Symbol('no JSON');
+const ONLY_WITH_NUMBERS = new Set(['partner-away', 'partner-back', 'void']);
 
 /** @param {string} path From the root of the repository. */
 function read(path) {
@@ -182,16 +251,52 @@ function kinds(messages, value) {
   return messages.filter(({ validate }) => validate(value)).map(({ name }) => name);
 }
 
-/** What clients say in the golden file, and what it comes to. */
+/**
+ * The kinds of message whose examples, good as they are, are refused with this in them.
+ * @param {Message[]} messages
+ * @param {object} members
+ */
+function refusing(messages, members) {
+  const refused = messages.filter(({ validate, examples }) =>
+    examples.every(({ payload }) => !validate({ .../** @type {object} */ (payload), ...members })),
+  );
+  return refused.map(({ name }) => name).sort();
+}
+
+/** What clients say in the golden files of both layers, which numbers are read from it, and what it comes to. */
 function golden() {
-  const lines = read('proto/golden/client.txt').matchAll(/^> (.*)\n([=!]) (.*)$/gm);
-  const all = [...lines].map(([, said, mark, outcome]) => ({
+  const text = read('proto/golden/client.txt') + read('proto/golden/numbered.txt');
+  const lines = text.matchAll(/^> (.*)\n(?:# (.*)\n)?([=!]) (.*)$/gm);
+  const all = [...lines].map(([, said, numbers, mark, outcome]) => ({
     said: must(said),
+    numbers: numbers?.split(' ').map((number) => (number === 'None' ? null : Number(number.match(/^Some\((\d+)\)$/)?.[1]))),
     accepted: mark === '=',
     outcome: must(outcome),
   }));
-  assert.equal(all.length, read('proto/golden/client.txt').match(/^> /gm)?.length);
+  assert.equal(all.length, text.match(/^> /gm)?.length);
   return all;
+}
+
+/**
+ * One of the sessions that the text shows, each line a documented message or a remark.
+ * @param {number} index
+ */
+function example(index) {
+  const [, session] = must([...prose.matchAll(/```text\n([^]*?)```/g)][index]);
+  const lines = must(session).trim().split('\n').filter((line) => !line.startsWith('-- '));
+  return lines.map((line) => {
+    assert.match(line, /^[←→] /);
+    const byClient = line.startsWith('→ ');
+    /** @type {Said} */
+    const message = JSON.parse(line.slice(2));
+    assert.deepEqual(kinds(byClient ? client : server, message), [message.type], line);
+    return { byClient, message };
+  });
+}
+
+/** @param {number} last */
+function upTo(last) {
+  return Array.from({ length: last }, (_, index) => index + 1);
 }
 
 /** @param {string} text */
@@ -208,7 +313,7 @@ function parsed(text) {
  * @param {string} heading
  */
 function cells(heading) {
-  const [, section] = must(prose.match(new RegExp(`^## ${heading}\\n([^]*?)(?=^## |$(?![^]))`, 'm')));
+  const [, section] = must(prose.match(new RegExp(`^##+ ${heading}\\n([^]*?)(?=^##+ |$(?![^]))`, 'm')));
   const [table] = must(must(section).match(/(^\|.*\n)+/m));
   const rows = table.trim().split('\n').slice(2);
   return rows.map((row) => row.split('|').slice(1, -1).map((cell) => cell.trim()));

@@ -40,32 +40,6 @@ test('it offers duet.v1 unless asked to offer others or none, and tells which th
   }
 });
 
-test('a server that knows no subprotocol is asked again without, and that is the base protocol', async (t) => {
-  const { signaling, gateway } = await start(t, { random: () => 0 });
-  gateway.server.options.handleProtocols = () => false;
-  const closes = record(signaling, ['close']);
-  signaling.connect();
-  signaling.available();
-  const refused = await gateway.connection();
-  assert.equal(await refused.closed, 1006);
-  const client = await gateway.connection();
-  assert.equal(client.socket.protocol, '');
-  client.greet({ resumeToken: 'of no use', resumeWindowMs: 15_000 });
-  assert.deepEqual(await client.take(), { type: 'available' });
-  assert.equal(closes.length, 1);
-});
-
-test('subprotocols that the application chose are never left away', async (t) => {
-  const { signaling, gateway } = await start(t, { protocols: ['one'], random: () => 0 });
-  gateway.server.options.handleProtocols = () => false;
-  /** @type {unknown[]} */
-  const offered = [];
-  gateway.server.on('connection', (_, request) => offered.push(request.headers['sec-websocket-protocol']));
-  signaling.connect();
-  for (let attempt = 0; attempt < 3; attempt += 1) await gateway.connection();
-  assert.deepEqual(offered, ['one', 'one', 'one']);
-});
-
 test('a whole encounter: wish, match, offer, answer, candidates, the partner leaves', async (t) => {
   const { signaling, client } = await greeted(t);
   signaling.available({ pool: 'x', tags: ['go'] });

@@ -30,10 +30,6 @@ export type Phase = 'closed' | 'connecting' | 'ready' | 'reconnecting';
 export type ConnectionSettings = {
     url: string;
     protocols: string[];
-    /**
-     * Whether to do without them where the server knows none.
-     */
-    orNone: boolean;
     WebSocket: WebSocketConstructor;
     policy: ReconnectPolicy;
     random: () => number;
@@ -75,7 +71,6 @@ export type ConnectionEvents = {
  * @typedef {object} ConnectionSettings
  * @property {string} url
  * @property {string[]} protocols
- * @property {boolean} orNone Whether to do without them where the server knows none.
  * @property {WebSocketConstructor} WebSocket
  * @property {ReconnectPolicy} policy
  * @property {() => number} random

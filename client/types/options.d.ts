@@ -5,8 +5,8 @@ import type { LivenessTimes } from './liveness.js';
 import type { ReconnectBounds, ReconnectPolicy } from './reconnect.js';
 export type SignalingOptions = {
     /**
-     * WebSocket subprotocols to offer: `duet.v1` unless given, and none if the server turns out
-     * not to know it. An empty list is the base protocol.
+     * WebSocket subprotocols to offer: `duet.v1` unless given. An empty list is the base protocol,
+     * and what a server needs that does not know `duet.v1`: browsers don't connect where none of what they offer is chosen.
      */
     protocols?: string[];
     /**
@@ -46,8 +46,8 @@ export type SignalingOptions = {
 export type Settings = ReturnType<typeof withDefaults>;
 /**
  * @typedef {object} SignalingOptions
- * @property {string[]} [protocols] WebSocket subprotocols to offer: `duet.v1` unless given, and none if the server turns out
- *   not to know it. An empty list is the base protocol.
+ * @property {string[]} [protocols] WebSocket subprotocols to offer: `duet.v1` unless given. An empty list is the base protocol,
+ *   and what a server needs that does not know `duet.v1`: browsers don't connect where none of what they offer is chosen.
  * @property {Auth | (() => Auth | null | Promise<Auth | null>)} [auth] Said first on every connection. A function is asked
  *   each time, and again when the server says that the token ends soon.
  * @property {WebSocketConstructor} [WebSocket] The global one unless given.
@@ -65,7 +65,6 @@ export type Settings = ReturnType<typeof withDefaults>;
 /** @param {SignalingOptions} options */
 export declare function withDefaults(options: SignalingOptions): {
     protocols: string[];
-    orNone: boolean;
     auth: Auth | (() => Auth | null | Promise<Auth | null>) | null;
     WebSocket: WebSocketConstructor;
     policy: ReconnectPolicy;

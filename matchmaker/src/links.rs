@@ -92,6 +92,11 @@ impl Links {
         self.by_key.get(&link)?.sessions.get(&number).copied()
     }
 
+    /// Those on a link, in no order.
+    pub(crate) fn sessions(&self, link: LinkKey) -> impl Iterator<Item = SessionKey> {
+        self.by_key.get(&link).into_iter().flat_map(|link| link.sessions.values().copied())
+    }
+
     /// Whether that number has been used on the link. Sessions are attached in the order of their numbers.
     pub(crate) fn has_seen(&self, link: LinkKey, number: SessionNumber) -> bool {
         self.by_key.get(&link).is_some_and(|link| number <= link.seen)

@@ -121,6 +121,15 @@ impl Matchmaker {
         }
     }
 
+    /// A link has ended because its gateway took too little of what it was sent. As [`link_down`](Self::link_down), and if it is what
+    /// is kept for its sessions that does not fit, those for whom most is kept end: on the next link all of it would be sent again.
+    pub fn link_overflowed(&mut self, link: LinkKey, fits: usize, now: Time) {
+        if self.links.is_up(link) {
+            self.shed(link, fits, now);
+        }
+        self.link_down(link, now);
+    }
+
     /// The moment told by [`Matchmaker::poll_timeout`] has come. Harmless at other times.
     pub fn handle_timeout(&mut self, now: Time) {
         let (mut ends, mut expired, mut halves) = (Vec::new(), Vec::new(), Vec::new());

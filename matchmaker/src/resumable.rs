@@ -98,6 +98,11 @@ impl Log {
         }
     }
 
+    /// What is kept, in bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// The number of the newest frame.
     pub(crate) fn seq(&self) -> u64 {
         self.seq

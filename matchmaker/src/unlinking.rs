@@ -82,8 +82,7 @@ impl Matchmaker {
         if self.held.is_empty() {
             return;
         }
-        let sessions: Vec<_> =
-            self.links.get_mut(link).map(|link| link.sessions.values().copied().collect()).unwrap_or_default();
+        let sessions: Vec<_> = self.links.sessions(link).collect();
         for session in sessions {
             self.retry_resume(session, now);
         }

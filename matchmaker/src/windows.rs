@@ -7,11 +7,11 @@ use duet_proto::frame::{Down, PartnerLeftReason, SessionEndedReason};
 use duet_proto::ids::ClientId;
 use duet_proto::time::Time;
 
-use crate::Matchmaker;
 use crate::deadlines::Timer;
 use crate::machine::Breach;
 use crate::matching::Return;
 use crate::sessions::{SessionKey, State};
+use crate::{LinkKey, Matchmaker};
 
 impl Matchmaker {
     /// The client's connection broke.
@@ -78,6 +78,26 @@ impl Matchmaker {
             let clients = std::mem::take(&mut self.overflowed);
             self.end_sessions(clients, SessionEndedReason::Overflow, now);
         }
+    }
+
+    /// Ends the sessions of a link for whom most is kept, until what is kept for the others fits.
+    pub(crate) fn shed(&mut self, link: LinkKey, fits: usize, now: Time) {
+        let kept = |session: &SessionKey| {
+            let session = &self.sessions[*session];
+            (session.resumable.as_ref().map_or(0, |resumable| resumable.log.bytes()), session.client)
+        };
+        let mut heaviest: Vec<_> = self.links.sessions(link).map(|session| kept(&session)).collect();
+        heaviest.sort_unstable_by(|one, other| other.cmp(one));
+        let mut total: usize = heaviest.iter().map(|(bytes, _)| bytes).sum();
+        let mut ended = Vec::new();
+        for (bytes, client) in heaviest {
+            if total <= fits {
+                break;
+            }
+            total -= bytes;
+            ended.push(client);
+        }
+        self.end_sessions(ended, SessionEndedReason::Overflow, now);
     }
 
     /// Sessions end, and their gateways are told why. First all of them go, so that none meets a survivor; then the survivors

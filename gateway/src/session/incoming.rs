@@ -190,4 +190,4 @@ impl Session {
 }
 
 /// A link is back within a second of its matchmaker, so there is no use in trying sooner.
-const RETRY_AFTER: Duration = Duration::from_secs(1);
+pub(super) const RETRY_AFTER: Duration = Duration::from_secs(1);

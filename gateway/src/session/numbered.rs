@@ -8,6 +8,7 @@ use duet_proto::json::{ClientMessage, ErrorCode, Numbered, Refusal, numbered};
 use duet_proto::time::Time;
 
 use super::activity::Activity;
+use super::incoming::RETRY_AFTER;
 use super::{Link, Session};
 use crate::limits::Verdict;
 
@@ -16,8 +17,8 @@ impl Session {
     pub(super) fn handle_numbered(&mut self, text: &str, now: Time) {
         let over_rate = match self.limits.message(now) {
             Verdict::Fine => None,
-            Verdict::Refuse { retry_after } => Some(Some(retry_after)),
-            Verdict::Drop => Some(None),
+            Verdict::Refuse { retry_after } => Some((retry_after, true)),
+            Verdict::Drop => Some((RETRY_AFTER, false)),
             Verdict::Close => return self.close(CloseCode::Policy),
         };
         let message = match Numbered::parse(text) {
@@ -52,7 +53,7 @@ impl Session {
             (None, Ok(ClientMessage::Resume { token })) => self.want_resume(token, message.ack.unwrap_or(0), now),
             (None, Ok(kind)) => self.handle_message(kind, now),
             (None, Err(refusal)) => self.refuse_bad_message(refusal, now),
-            (Some(retry_after), _) => self.refuse_over_rate(retry_after),
+            (Some((retry_after, is_told)), _) => self.refuse_over_rate(retry_after, is_told),
         }
         if self.handling.take().is_some()
             && let Some(resumable) = &mut self.resumable
@@ -63,10 +64,10 @@ impl Session {
     }
 
     /// What is over the rate is dropped. A numbered message must not be dropped in silence.
-    fn refuse_over_rate(&mut self, retry_after: Option<Duration>) {
-        if retry_after.is_some() || self.handling.is_some() {
+    fn refuse_over_rate(&mut self, retry_after: Duration, is_told: bool) {
+        if is_told || self.handling.is_some() {
             let why = "too many messages; those over the rate are dropped".to_owned();
-            self.refuse(Refusal { retry_after, ..Refusal::new(ErrorCode::RateLimited, why) });
+            self.refuse(Refusal::new(ErrorCode::RateLimited, why).retry_after(retry_after));
         }
     }
 

@@ -110,7 +110,8 @@ impl Session {
         self.close(match reason {
             SessionEndedReason::ResumedElsewhere => CloseCode::ResumedElsewhere,
             SessionEndedReason::Overflow => CloseCode::Policy,
-            SessionEndedReason::Expired => CloseCode::TryAgainLater,
+            // It was not known to be here: a link was lost for longer than the window.
+            SessionEndedReason::Expired => CloseCode::Internal,
         });
     }
 

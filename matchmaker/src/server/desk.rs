@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use duet_proto::frame::{Down, DownFrame};
-use duet_proto::link::GatewayHello;
+use duet_proto::link::{GatewayHello, QUEUE_LIMITS};
 use duet_proto::queue::{Refused, Sender};
 use duet_proto::time::Time;
 use tokio::sync::oneshot;
@@ -80,8 +80,8 @@ impl Desk {
                 match output {
                     Output::Frame { link, frame } => {
                         if let Err(why) = self.push(link, frame) {
-                            self.end(link, why);
-                            lost.push(link);
+                            self.end(link, why.clone());
+                            lost.push((link, why));
                         }
                     }
                     Output::LinkRefused { link, reason } => self.end(link, LinkEnd::Refused(reason.into())),
@@ -92,8 +92,11 @@ impl Desk {
             if lost.is_empty() {
                 return;
             }
-            for link in lost {
-                self.machine.link_down(link, now);
+            for (link, why) in lost {
+                match why {
+                    LinkEnd::TooSlow => self.machine.link_overflowed(link, QUEUE_LIMITS.bytes / 2, now),
+                    _ => self.machine.link_down(link, now),
+                }
             }
         }
     }
