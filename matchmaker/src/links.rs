@@ -92,6 +92,11 @@ impl Links {
         self.by_key.get(&link)?.sessions.get(&number).copied()
     }
 
+    /// Whether sessions are kept that no gateway has, and there is one that they could come back by.
+    pub(crate) fn has_orphans(&self) -> bool {
+        self.up() > 0 && self.by_key.values().any(|link| link.state != LinkState::Up && !link.sessions.is_empty())
+    }
+
     /// Those on a link, in no order.
     pub(crate) fn sessions(&self, link: LinkKey) -> impl Iterator<Item = SessionKey> {
         self.by_key.get(&link).into_iter().flat_map(|link| link.sessions.values().copied())

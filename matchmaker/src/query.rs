@@ -121,6 +121,12 @@ impl Matchmaker {
         }
     }
 
+    /// Whether there are sessions that nobody else knows of just now: their links are down, or their gateways have died, and they
+    /// are kept in case that they, or their clients, come back; and there is a gateway by which they could.
+    pub fn has_orphans(&self) -> bool {
+        self.links.has_orphans()
+    }
+
     /// Pools with somebody waiting, in the order of their names.
     pub fn pools(&self, now: Time) -> impl Iterator<Item = PoolView<'_>> {
         self.pools.iter().map(move |(name, pool)| PoolView {

@@ -5,6 +5,7 @@
 //! cost every frame a hop more.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use duet_proto::frame::DownFrame;
 use duet_proto::ids::BootId;
@@ -15,7 +16,7 @@ use futures_util::StreamExt;
 use rand::TryRng;
 use rand::rngs::SysRng;
 use tokio::sync::Notify;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use super::clock::Clock;
 use super::desk::Desk;
@@ -81,6 +82,13 @@ impl Replica {
         self.locked(Desk::go_away);
     }
 
+    /// Waits until gateways, together, know all sessions again.
+    pub(crate) async fn orphans_gone(&self) {
+        while self.ask(|machine, _, _| machine.has_orphans()) {
+            sleep(ORPHANS_ASKED_FOR_EVERY).await;
+        }
+    }
+
     /// A link begins. The error is always [`LinkEnd::GoingAway`].
     pub(crate) fn link_up(&self, hello: GatewayHello, down: Sender<DownFrame>) -> Result<OpenLink, LinkEnd> {
         let (key, ended) = self.locked(|desk, now| desk.link_up(hello, down, now))?;
@@ -140,6 +148,9 @@ impl Drop for Shared {
         self.rearm.notify_one();
     }
 }
+
+/// Only while the process ends.
+const ORPHANS_ASKED_FOR_EVERY: Duration = Duration::from_millis(50);
 
 fn random<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];

@@ -57,7 +57,8 @@ impl Replica {
     /// Serves gRPC on a listener until `shutdown` resolves: links, queries, health (`grpc.health.v1`) and reflection (v1 and
     /// v1alpha).
     ///
-    /// Then, in this order: health says NOT_SERVING, all links, those by memory too, end with UNAVAILABLE, the listener is closed
+    /// Then, in this order: health says NOT_SERVING, clients whose gateway has died have half of [`PortConfig::drain_within`] to come
+    /// back by another, if there is one, as nobody else knows of their sessions; all links, those by memory too, end with UNAVAILABLE, the listener is closed
     /// and connections end as their calls do. What is left after [`PortConfig::drain_within`] is cut.
     ///
     /// # Panics
@@ -80,6 +81,10 @@ impl Replica {
         }
 
         report(&health, ServingStatus::NotServing).await;
+        tokio::select! {
+            _ = &mut server => unreachable!("accepting never ends by itself, and making a service never fails"),
+            _ = timeout(config.drain_within / 2, self.orphans_gone()) => {}
+        }
         self.go_away();
         // The server is polled next, so nobody is refused by a closed channel.
         let _ = stop.send(());

@@ -2,7 +2,10 @@
 
 use std::process::ExitStatus;
 
+use serde_json::json;
+
 use crate::client::{Client, pair, pair_across};
+use crate::phone::Phone;
 use crate::process::{Deployment, Duet, GATEWAY, SHAPES, Shape};
 
 fn assert_fine(status: ExitStatus, log: &str) {
@@ -131,4 +134,24 @@ async fn a_matchmaker_ends_its_links_and_itself() {
     assert_fine(status, &log);
     client.hears_nothing().await;
     assert!(duet.gateway_process().is_running());
+}
+
+#[tokio::test]
+async fn a_matchmaker_that_ends_waits_for_clients_whose_gateway_has_died() {
+    let mut duet = Deployment::start(Shape::TwoProcesses);
+    let url = format!("http://{}", duet.matchmaker);
+    let other = Duet::start(&[&["gateway", "--matchmaker-url", &url], GATEWAY].concat());
+    let mut phone = Phone::connect(&[&duet.gateway, &other.address("WebSocket")]).await;
+    phone.say(json!({"type": "available"})).await;
+    phone.expect("waiting").await;
+    drop(duet.processes.remove(1));
+    duet.processes[0].signal("TERM");
+    phone.resume().await;
+    let (status, log) = duet.processes.remove(0).ended();
+    assert_fine(status, &log);
+    // The other gateway tells the next matchmaker.
+    let _matchmaker = Duet::start(&["matchmaker", "--grpc-listen", &duet.matchmaker]);
+    let mut comer = Client::connect(&other.address("WebSocket")).await;
+    comer.available().await;
+    assert_eq!(comer.expect("matched").await["partnerId"], phone.id);
 }
