@@ -4,7 +4,7 @@
 //! is new here means that the gateway went on, and what it says counts; an equal one means that the machine may have gone
 //! on, and the gateway is told again what it may have missed.
 
-use duet_proto::frame::{self, Attach, Doing, Down, DownFrame, InRoom, Join, PartnerLeftReason};
+use duet_proto::frame::{self, Attach, Doing, Down, DownFrame, InRoom, Join, PartnerLeftReason, SessionEndedReason};
 use duet_proto::ids::{SessionNumber, TicketNumber};
 use duet_proto::time::Time;
 
@@ -24,6 +24,10 @@ impl Matchmaker {
     ) -> Result<(), Breach> {
         self.links.see(link, number);
         let Some(session) = self.sessions.by_client(attach.client) else {
+            if let Some(reason) = self.obituaries.of(attach.client) {
+                self.tell_ended(link, number, reason);
+                return Ok(());
+            }
             return self.attach_new(link, number, attach, now);
         };
         let may_relink = self.may_relink(session, link);
@@ -34,13 +38,14 @@ impl Matchmaker {
         match (known, announced) {
             (Some(known), Some(announced)) if announced > known => {
                 // A gateway that had not heard of the resume came first. What it told was old.
-                self.tell_ended(self.sessions[session].link, self.sessions[session].number);
+                let (old_link, old_number) = (self.sessions[session].link, self.sessions[session].number);
+                self.tell_ended(old_link, old_number, SessionEndedReason::ResumedElsewhere);
                 self.halve(session, now);
                 self.remove_session(session);
                 self.attach_new(link, number, attach, now)
             }
             (Some(known), Some(announced)) if announced < known || !may_relink => {
-                self.tell_ended(link, number);
+                self.tell_ended(link, number, SessionEndedReason::ResumedElsewhere);
                 Ok(())
             }
             (Some(_), Some(_)) => self.attach_again(session, link, number, attach, now),
@@ -124,7 +129,7 @@ impl Matchmaker {
         if announced.seq > known.log.seq() {
             return Err(Breach("a gateway has frames that were never sent"));
         }
-        known.log.acknowledge(announced.seq - announced.kept.len() as u64);
+        known.log.acknowledge(announced.seq.saturating_sub(announced.kept.len() as u64));
         known.taken = known.taken.max(announced.taken);
         known.told_taken = announced.taken;
         let missed: Vec<_> =
@@ -200,7 +205,7 @@ impl Matchmaker {
             }
             State::InHalfRoom(room) if is_same => {
                 let half = self.halves.get_mut(&room).expect("a session in a half room has one");
-                (half.received, half.newest) = (announced.received, announced.sent);
+                (half.received, half.passed, half.newest) = (announced.received, announced.received, announced.sent);
             }
             _ if self.sessions[session].resumable.is_some() => self.go_on_in(session, state, now),
             _ => {

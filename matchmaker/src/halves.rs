@@ -21,8 +21,9 @@ pub(crate) struct HalfRoom {
     pub(crate) session: SessionKey,
     pub(crate) partner: ClientId,
     pub(crate) initiator: bool,
-    /// The highest `seq` that it has of its partner's.
+    /// The highest `seq` that it has of its partner's, and the highest that is on its way to it.
     pub(crate) received: u64,
+    pub(crate) passed: u64,
     /// The highest `seq` of its own.
     pub(crate) newest: u64,
     /// Whether it was last told that its partner is away.
@@ -48,11 +49,12 @@ impl Matchmaker {
         }
         self.take_word(session, announced, now);
         if other == Some(true) {
-            let second = Side { session, initiator, received, newest, partner_away };
+            let second = Side { session, initiator, received, passed: received, newest, partner_away };
             return self.restore(room, &second, now);
         }
         let until = (Time::ZERO + self.config.recovery).max(now + self.config.link_grace);
-        self.halves.insert(room, HalfRoom { session, partner, initiator, received, newest, partner_away, until });
+        let half = HalfRoom { session, partner, initiator, received, passed: received, newest, partner_away, until };
+        self.halves.insert(room, half);
         self.sessions[session].state = State::InHalfRoom(room);
         self.deadlines.add(until, Timer::HalfRoom(room));
     }
@@ -73,6 +75,7 @@ impl Matchmaker {
             partner: self.sessions[session].client,
             initiator: room.members[0].session == other.session,
             received: own.acknowledged,
+            passed: own.sent,
             newest: other.newest,
             partner_away: other.partner_away,
             until,
@@ -120,8 +123,8 @@ impl Matchmaker {
     fn restore(&mut self, id: RoomId, second: &Side, now: Time) {
         let half = self.halves.remove(&id).expect("the caller has found it");
         self.deadlines.cancel(half.until, Timer::HalfRoom(id));
-        let HalfRoom { session, initiator, received, newest, partner_away, .. } = half;
-        let first = Side { session, initiator, received, newest, partner_away };
+        let HalfRoom { session, initiator, received, passed, newest, partner_away, .. } = half;
+        let first = Side { session, initiator, received, passed, newest, partner_away };
         let members = if first.initiator {
             [first.member(second), second.member(&first)]
         } else {
@@ -146,6 +149,7 @@ struct Side {
     session: SessionKey,
     initiator: bool,
     received: u64,
+    passed: u64,
     newest: u64,
     partner_away: bool,
 }
@@ -153,7 +157,8 @@ struct Side {
 impl Side {
     fn member(&self, other: &Side) -> Member {
         let mut member = Member::new(self.session);
-        (member.sent, member.acknowledged, member.newest) = (other.received, other.received, self.newest);
+        (member.sent, member.acknowledged) = (other.passed, other.received);
+        (member.newest, member.announced) = (self.newest, self.newest);
         member.partner_away = self.partner_away;
         member
     }

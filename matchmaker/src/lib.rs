@@ -15,6 +15,7 @@ mod halves;
 mod links;
 mod machine;
 mod matching;
+mod obituaries;
 mod output;
 mod pool;
 mod pools;

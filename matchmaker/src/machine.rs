@@ -15,6 +15,7 @@ use rand::rngs::StdRng;
 use crate::deadlines::{Deadlines, Timer};
 use crate::halves::Halves;
 use crate::links::Links;
+use crate::obituaries::Obituaries;
 use crate::pools::Pools;
 use crate::resuming::Held;
 use crate::rooms::Rooms;
@@ -47,6 +48,10 @@ pub struct Matchmaker {
     pub(crate) pools: Pools,
     pub(crate) deadlines: Deadlines,
     pub(crate) held: Held,
+    /// Whose rooms have ended, while resumes wait.
+    pub(crate) loosened: Vec<ClientId>,
+    /// Those who have ended here, for gateways that have not heard of it.
+    pub(crate) obituaries: Obituaries,
     /// Those for whom more would have to be kept than may be; they end with the input.
     pub(crate) overflowed: Vec<ClientId>,
     pub(crate) outputs: VecDeque<Output>,
@@ -73,6 +78,8 @@ impl Matchmaker {
             pools: Pools::default(),
             deadlines: Deadlines::default(),
             held: Held::default(),
+            loosened: Vec::new(),
+            obituaries: Obituaries::default(),
             overflowed: Vec::new(),
             outputs: VecDeque::new(),
             arrivals: 0,
@@ -89,7 +96,7 @@ impl Matchmaker {
             self.outputs.push_back(Output::LinkReplaced { link: earlier });
             self.unlink(earlier, now);
         }
-        self.end_overflowed(now);
+        self.settle_up(now);
         self.links.insert(hello)
     }
 
@@ -110,14 +117,14 @@ impl Matchmaker {
             self.outputs.push_back(Output::LinkRefused { link, reason });
             self.end_links(&[link], now);
         }
-        self.end_overflowed(now);
+        self.settle_up(now);
     }
 
     /// A link has ended. Its sessions keep what they have for [`Config::link_grace`].
     pub fn link_down(&mut self, link: LinkKey, now: Time) {
         if self.links.is_up(link) {
             self.unlink(link, now);
-            self.end_overflowed(now);
+            self.settle_up(now);
         }
     }
 
@@ -134,6 +141,7 @@ impl Matchmaker {
     pub fn handle_timeout(&mut self, now: Time) {
         let (mut ends, mut expired, mut halves) = (Vec::new(), Vec::new(), Vec::new());
         let (mut resumes, mut retries) = (Vec::new(), Vec::new());
+        self.obituaries.forget(now);
         while let Some(timer) = self.deadlines.take_due(now) {
             match timer {
                 Timer::Grace(link) => ends.push(link),
@@ -152,7 +160,7 @@ impl Matchmaker {
         }
         let retries = retries.into_iter().filter_map(|presser| self.sessions.by_client(presser)).collect();
         self.retry(retries, now);
-        self.end_overflowed(now);
+        self.settle_up(now);
     }
 
     /// The next thing to do, or `None` when there is nothing left.
@@ -163,6 +171,12 @@ impl Matchmaker {
     /// When to call [`Matchmaker::handle_timeout`], if ever.
     pub fn poll_timeout(&self) -> Option<Time> {
         self.deadlines.next()
+    }
+
+    /// What follows from an input besides its own effects.
+    fn settle_up(&mut self, now: Time) {
+        self.end_overflowed(now);
+        self.retry_loosened(now);
     }
 
     /// Sends a frame to a session; to an unlinked one, nothing. What a resumable one must not miss is kept for it.
@@ -190,6 +204,7 @@ impl Matchmaker {
     /// Forgets a session that does nothing any more.
     pub(crate) fn remove_session(&mut self, session: SessionKey) {
         self.close_window(session);
+        self.tell_former(session, 0);
         let session = self.sessions.remove(session);
         self.leave_link(session.link, session.number);
         for (left, until) in session.apart {

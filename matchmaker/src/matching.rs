@@ -44,6 +44,8 @@ impl Matchmaker {
             State::InRoom(room) => {
                 let room = self.rooms.remove(room);
                 let survivor = room.partner_of(session);
+                self.loosen(session);
+                self.loosen(survivor);
                 self.sessions[survivor].state = State::Idle;
                 self.remember(session, survivor, room.id, now);
                 self.remember(survivor, session, room.id, now);
@@ -51,8 +53,16 @@ impl Matchmaker {
             }
             State::InHalfRoom(room) => {
                 self.remove_half(room, now);
+                self.loosen(session);
                 None
             }
+        }
+    }
+
+    /// Nothing of the session's is on its way to a partner any more.
+    fn loosen(&mut self, session: SessionKey) {
+        if !self.held.is_empty() {
+            self.loosened.push(self.sessions[session].client);
         }
     }
 

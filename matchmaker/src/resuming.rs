@@ -45,7 +45,8 @@ impl Matchmaker {
     /// A new session wants to be an earlier one.
     pub(crate) fn resume_session(&mut self, heir: SessionKey, wanted: Wanted, now: Time) -> Result<(), Breach> {
         let asks = &self.sessions[heir];
-        if asks.resumable.is_none() || asks.ticket.attempt > 0 || !matches!(asks.state, State::Idle) {
+        let is_new = asks.resumable.as_ref().is_some_and(|own| own.epoch == 0);
+        if !is_new || asks.ticket.attempt > 0 || !matches!(asks.state, State::Idle) {
             return Err(Breach("a session that has done something wants to be another"));
         }
         match self.sessions.by_token(wanted.token) {
@@ -67,6 +68,26 @@ impl Matchmaker {
         for token in [Some(resumable.token), resumable.earlier_token].into_iter().flatten() {
             if let Some((heir, wanted)) = self.take_held(token) {
                 return self.hand_over(heir, session, wanted, now);
+            }
+        }
+    }
+
+    /// Whether a resume waits for this session; it need not wait any longer.
+    pub(crate) fn resume_at_last(&mut self, session: SessionKey, now: Time) -> bool {
+        let tokens = self.sessions[session].resumable.as_ref().map(|own| [Some(own.token), own.earlier_token]);
+        let waited_for = tokens.into_iter().flatten().flatten().find(|token| self.held.0.contains_key(token));
+        if let Some(token) = waited_for {
+            self.end_wait(token, now);
+        }
+        // It may have been refused after all, or asked for by somebody who is gone.
+        waited_for.is_some() && !self.sessions[session].is_detached()
+    }
+
+    /// Looks again at the resumes that wait for sessions of rooms that have ended.
+    pub(crate) fn retry_loosened(&mut self, now: Time) {
+        for client in std::mem::take(&mut self.loosened) {
+            if let Some(session) = self.sessions.by_client(client) {
+                self.retry_resume(session, now);
             }
         }
     }
@@ -114,7 +135,7 @@ impl Matchmaker {
         if !(log.acknowledged()..=log.seq()).contains(&wanted.ack) {
             return self.tell(heir, Down::ResumeFailed);
         }
-        self.take(session, 0);
+        self.leave_behind(session);
         let (link, number) = (self.sessions[heir].link, self.sessions[heir].number);
         self.remove_session(heir);
         let former = (self.sessions[session].link, self.sessions[session].number);
@@ -138,16 +159,27 @@ impl Matchmaker {
         let told = resumable.former.len().saturating_sub(but_for);
         let former: Vec<_> = resumable.former.drain(..told).collect();
         for (link, number) in former {
-            self.tell_ended(link, number);
+            self.tell_ended(link, number, SessionEndedReason::ResumedElsewhere);
         }
     }
 
     /// A gateway has a session no more.
-    pub(crate) fn tell_ended(&mut self, link: LinkKey, number: SessionNumber) {
+    pub(crate) fn tell_ended(&mut self, link: LinkKey, number: SessionNumber, reason: SessionEndedReason) {
         if self.links.is_up(link) {
-            let kind = Down::SessionEnded { reason: SessionEndedReason::ResumedElsewhere };
+            let kind = Down::SessionEnded { reason };
             self.outputs
                 .push_back(Output::Frame { link, frame: DownFrame { session: number, seq: 0, taken: 0, kind } });
+        }
+    }
+
+    /// What the session's old gateway has still to say is not waited for any longer.
+    fn leave_behind(&mut self, session: SessionKey) {
+        self.take(session, 0);
+        if let State::InRoom(room) = self.sessions[session].state {
+            self.rooms[room].member_mut(session).change_gateways();
+        }
+        if let Some((_, resumable)) = self.sessions[session].resumable_mut() {
+            resumable.come = resumable.taken;
         }
     }
 
@@ -182,7 +214,7 @@ impl Matchmaker {
             kept: resumable.log.above(0).map(|(seq, kept)| (seq, kept.kind.clone())).collect(),
             taken: resumable.taken,
             unacknowledged: match known.state {
-                State::InRoom(room) => self.rooms[room].member(session).kept().cloned().collect(),
+                State::InRoom(room) => self.rooms[room].member(session).kept(),
                 State::Idle | State::Waiting(_) | State::InHalfRoom(_) => Vec::new(),
             },
         }
@@ -210,7 +242,7 @@ impl Matchmaker {
                     partner: self.sessions[other.session].client,
                     initiator,
                     received: other.sent,
-                    sent: own.sent,
+                    sent: own.newest,
                     partner_away: own.partner_away,
                     join: join(),
                 })

@@ -38,6 +38,8 @@ pub(crate) struct Member {
     pub(crate) repeats: bool,
     /// The highest number that its gateway has shown. Above `sent`: the gateway keeps it, and will repeat it.
     pub(crate) newest: u64,
+    /// The highest that its gateway announced to this machine, which did not see them come: a part may have been taken before.
+    pub(crate) announced: u64,
     /// Whether it was last told that the other is away.
     pub(crate) partner_away: bool,
     /// The last that were passed on and are not acknowledged, if this one is resumable: for the next gateway, should there be one.
@@ -53,6 +55,7 @@ impl Member {
             acknowledged: 0,
             repeats: false,
             newest: 0,
+            announced: 0,
             partner_away: false,
             kept: VecDeque::new(),
             kept_bytes: 0,
@@ -67,6 +70,12 @@ impl Member {
         while self.kept.len() as u64 > self.sent - self.acknowledged {
             self.let_go();
         }
+    }
+
+    /// Its gateway is another. What it had from the one before and was not passed on is gone with that, and will be said again by
+    /// its client, unless it was taken by another matchmaker: then it is missed, as its number shows.
+    pub(crate) fn change_gateways(&mut self) {
+        self.newest = self.sent.max(self.announced);
     }
 
     /// Keeps what has just been passed on.
@@ -86,9 +95,9 @@ impl Member {
         self.kept_bytes = 0;
     }
 
-    /// What is kept, oldest first.
-    pub(crate) fn kept(&self) -> impl Iterator<Item = &Bytes> {
-        self.kept.iter()
+    /// What is kept up to the newest, oldest first.
+    pub(crate) fn kept(&self) -> Vec<Bytes> {
+        if self.newest > self.sent { Vec::new() } else { self.kept.iter().cloned().collect() }
     }
 
     fn let_go(&mut self) {
@@ -106,6 +115,10 @@ impl Room {
     pub(crate) fn member(&self, session: SessionKey) -> &Member {
         let [first, second] = &self.members;
         if first.session == session { first } else { second }
+    }
+
+    pub(crate) fn member_mut(&mut self, session: SessionKey) -> &mut Member {
+        self.sides(session).0
     }
 
     pub(crate) fn partner_of(&self, session: SessionKey) -> SessionKey {

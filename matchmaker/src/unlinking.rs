@@ -82,7 +82,8 @@ impl Matchmaker {
         if self.held.is_empty() {
             return;
         }
-        let sessions: Vec<_> = self.links.sessions(link).collect();
+        let mut sessions: Vec<_> = self.links.sessions(link).collect();
+        sessions.sort_unstable();
         for session in sessions {
             self.retry_resume(session, now);
         }

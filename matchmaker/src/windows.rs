@@ -68,7 +68,12 @@ impl Matchmaker {
     }
 
     /// Windows have passed.
-    pub(crate) fn expire(&mut self, clients: Vec<ClientId>, now: Time) {
+    pub(crate) fn expire(&mut self, mut clients: Vec<ClientId>, now: Time) {
+        // Whose client is back in time is not to blame for having to wait.
+        clients.retain(|client| {
+            let session = self.sessions.by_client(*client);
+            session.is_some_and(|session| !self.resume_at_last(session, now))
+        });
         self.end_sessions(clients, SessionEndedReason::Expired, now);
     }
 
@@ -116,6 +121,7 @@ impl Matchmaker {
         }
         survivors.retain(|(survivor, _)| sessions.binary_search(survivor).is_err());
         for session in sessions {
+            self.obituaries.add(self.sessions[session].client, reason, now + self.config.recovery);
             self.remove_session(session);
         }
         let dismiss = |(survivor, back)| self.dismiss(survivor, PartnerLeftReason::Disconnected, back, now);

@@ -16,7 +16,7 @@ use futures_util::StreamExt;
 use rand::TryRng;
 use rand::rngs::SysRng;
 use tokio::sync::Notify;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep_until};
 
 use super::clock::Clock;
 use super::desk::Desk;
@@ -85,7 +85,7 @@ impl Replica {
     /// Waits until gateways, together, know all sessions again.
     pub(crate) async fn orphans_gone(&self) {
         while self.ask(|machine, _, _| machine.has_orphans()) {
-            sleep(ORPHANS_ASKED_FOR_EVERY).await;
+            sleep_until(Instant::now() + ORPHANS_ASKED_FOR_EVERY).await;
         }
     }
 

@@ -86,6 +86,7 @@ impl Oracle {
             }
             Event::Attach(name, link, was) => self.attach(name, link, was, now),
             Event::Frame(name, act) => self.act(name, act, now),
+            Event::AttachResumable(..) | Event::Speak(..) => unreachable!("here nobody is resumable"),
             Event::Timeout => self.time_out(now),
         }
         std::mem::take(&mut self.lines)

@@ -1,6 +1,10 @@
 //! The rules, one script each: inputs, and after each exactly these outputs and nothing else.
 //!
 //! A script's line is `<second> <input>`, or `> <output>`, or `deadline <second>|none`. Links are up as soon as they are named.
+//!
+//! A resumable session attaches with a `token`, and what else is to be said of it after that. A frame may end with the `#` number
+//! of the client's message that it came of. A frame to a resumable session ends with its `[number]`, and with what was taken of the
+//! client's before.
 
 use std::time::Duration;
 
@@ -8,7 +12,7 @@ use duet_matchmaker::{Config, SessionState};
 use duet_proto::ids::{ClientId, TicketNumber};
 use duet_proto::time::Time;
 
-use crate::world::{Act, Event, Was, World, client_id};
+use crate::world::{Act, Claim, Event, Speech, Was, World, client_id};
 
 mod ending;
 mod forwarding;
@@ -16,6 +20,7 @@ mod links;
 mod queueing;
 mod recovery;
 mod resuming;
+mod resumption;
 
 /// Runs a script under the default settings.
 fn script(text: &str) -> World {
@@ -48,7 +53,10 @@ fn script_with(config: Config, text: &str) -> World {
 
 fn event_named(text: &str) -> Event {
     let words: Vec<&str> = text.split(' ').collect();
-    let client = words[0].chars().next().unwrap();
+    let client = only_char(words[0]);
+    if let Some(numbered) = numbered_or_of_resumable(client, &words) {
+        return numbered;
+    }
     let attempt = || words[2].parse().unwrap();
     let pool = |index: usize| words.get(index).map_or("default", |pool| pool_named(pool));
     let waited = |index: usize| words.get(index).map_or(Duration::ZERO, |second| duration(second));
@@ -81,18 +89,81 @@ fn event_named(text: &str) -> Event {
     }
 }
 
+/// What only resumable sessions send, and any frame of theirs that carries a number.
+fn numbered_or_of_resumable(client: char, words: &[&str]) -> Option<Event> {
+    if let Some(at) = words.iter().position(|word| *word == "token") {
+        let Event::Attach(_, link, was) = event_named(&words[..at].join(" ")) else {
+            panic!("only who attaches has one")
+        };
+        return Some(Event::AttachResumable(client, link, was, Box::new(claim(client, &words[at..]))));
+    }
+    let client_seq = words.last()?.strip_prefix('#').map(|number| number.parse().unwrap());
+    let said = &words[1..words.len() - usize::from(client_seq.is_some())];
+    let speech = match *said {
+        ["forward", number, seq, bytes] => {
+            Speech::Large { ticket: ticket(number), seq: seq.parse().unwrap(), bytes: bytes.parse().unwrap() }
+        }
+        ["identify", user] => Speech::Identify(user.into()),
+        ["broken", number] => Speech::Broken { ticket: ticket(number) },
+        ["detach"] => Speech::Detach,
+        ["resume", token, next, ack] => {
+            Speech::Resume { token: only_char(token), next: only_char(next), ack: ack.parse().unwrap() }
+        }
+        ["adopted"] => Speech::Adopted,
+        ["settle", ack] => Speech::Settle { ack: ack.parse().unwrap() },
+        _ => {
+            client_seq?;
+            let Event::Frame(_, act) = event_named(&words[..words.len() - 1].join(" ")) else {
+                panic!("only frames are numbered")
+            };
+            Speech::Act(act)
+        }
+    };
+    Some(Event::Speak(client, client_seq.unwrap_or(0), speech))
+}
+
+/// `token <token>`, and in any order `of <client>`, `earlier <token>`, `epoch`, `window`, `left`, `seq`, `client`, `taken` and
+/// `sent` with their numbers, `away yes`, `kept <text>,<text>`.
+fn claim(client: char, words: &[&str]) -> Claim {
+    let mut claim = Claim::new(client, '-');
+    for pair in words.chunks(2) {
+        let [key, value] = *pair else { panic!("{pair:?} has no value") };
+        let count = || value.parse().unwrap();
+        match key {
+            "of" => claim.client = only_char(value),
+            "token" => claim.token = only_char(value),
+            "earlier" => claim.earlier_token = Some(only_char(value)),
+            "epoch" => claim.epoch = value.parse().unwrap(),
+            "window" => claim.window = duration(value),
+            "left" => claim.detached = Some(duration(value)),
+            "seq" => claim.seq = count(),
+            "kept" => claim.kept = value.split(',').map(str::to_owned).collect(),
+            "client" => claim.client_seq = count(),
+            "taken" => claim.taken = count(),
+            "sent" => claim.sent = count(),
+            "away" => claim.partner_away = true,
+            _ => panic!("nothing can be said of {key}"),
+        }
+    }
+    claim
+}
+
 /// `<ticket> r<room> <partner> offers|answers <received> <pool> <waited>`
 fn announced_room(words: &[&str]) -> Was {
     let [number, room, partner, role, received, pool, waited] = *words else { panic!("no such room: {words:?}") };
     Was::InRoom {
         ticket: ticket(number),
         room: room[1..].parse().unwrap(),
-        partner: partner.chars().next().unwrap(),
+        partner: only_char(partner),
         initiator: role == "offers",
         received: received.parse().unwrap(),
         pool: pool_named(pool),
         waited: duration(waited),
     }
+}
+
+fn only_char(word: &str) -> char {
+    word.chars().next().unwrap()
 }
 
 fn pool_named(name: &str) -> &'static str {

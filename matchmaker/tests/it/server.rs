@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use duet_matchmaker::Config;
 use duet_matchmaker::server::{PortConfig, Replica};
-use duet_proto::frame::{Attach, Doing, DownFrame, Forward, Join, Up, UpFrame};
+use duet_proto::frame::{Attach, Doing, DownFrame, Forward, Join, Resumable, Up, UpFrame};
 use duet_proto::ids::{BootId, ClientId, SessionNumber, TicketNumber};
 use duet_proto::link::GatewayHello;
+use duet_proto::token::TokenHash;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -71,6 +72,31 @@ fn client(number: u64) -> ClientId {
 
 fn attach(client: ClientId) -> Up {
     Up::Attach(Attach { client, identity: None, attempt: 0, doing: Doing::Idle, resumable: None })
+}
+
+/// As `attach`, of a session that outlives its socket and is resumed by that token.
+fn attach_resumable(client: ClientId, token: u8) -> Up {
+    let resumable = Resumable {
+        epoch: 0,
+        token: token_hash(token),
+        earlier_token: None,
+        window: Duration::from_secs(600),
+        detached: None,
+        seq: 0,
+        kept: Vec::new(),
+        client_seq: 0,
+        taken: 0,
+    };
+    let resumable = Some(Box::new(resumable));
+    Up::Attach(Attach { client, identity: None, attempt: 0, doing: Doing::Idle, resumable })
+}
+
+fn resume(token: u8, next_token: u8, ack: u64) -> Up {
+    Up::ResumeSession { token: token_hash(token), next_token: token_hash(next_token), ack }
+}
+
+fn token_hash(token: u8) -> TokenHash {
+    TokenHash::from([token; 32])
 }
 
 fn join(attempt: u32) -> Up {

@@ -1,6 +1,7 @@
 //! A machine driven by short names, with outputs as lines of text: what scripts and random runs share.
 //!
-//! Clients are letters, links are numbers, rooms are counted from 1 in the order they are made.
+//! Clients are letters, links are numbers, rooms are counted from 1 in the order they are made. A connection keeps its letter
+//! when its client resumes another's session.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,11 +9,15 @@ use std::time::Duration;
 use bytes::Bytes;
 use duet_matchmaker::{Config, LinkKey, Matchmaker, Output};
 use duet_proto::frame::{
-    Attach, Doing, Down, Forward, InRoom, Join, PartnerLeftReason, PoolName, SessionResumed, Up, UpFrame, Wishes,
+    Attach, Doing, Down, DownFrame, Forward, InRoom, Join, PartnerLeftReason, PoolName, Up, UpFrame, Wishes,
 };
 use duet_proto::ids::{BootId, ClientId, RoomId, SessionNumber, TicketNumber};
 use duet_proto::link::GatewayHello;
 use duet_proto::time::Time;
+
+mod resumable;
+
+pub(crate) use resumable::{Claim, Speech};
 
 pub(crate) struct World {
     pub(crate) machine: Matchmaker,
@@ -32,7 +37,10 @@ pub(crate) enum Event {
     Boot(u32),
     LinkDown(u32),
     Attach(char, u32, Was),
+    AttachResumable(char, u32, Was, Box<Claim>),
     Frame(char, Act),
+    /// A frame that says how far the client's messages have come with it, or that only a resumable session sends.
+    Speak(char, u64, Speech),
     Timeout,
 }
 
@@ -115,12 +123,16 @@ impl World {
             }
             Event::LinkDown(link) => self.machine.link_down(self.links[&link], now),
             Event::Attach(client, link, was) => {
-                self.numbers += 1;
-                self.sessions.insert(client, (link, SessionNumber(self.numbers)));
+                self.begin(client, link);
                 let (attempt, doing) = self.doing(was);
                 let attach = Attach { client: client_id(client), identity: None, attempt, doing, resumable: None };
                 self.frame(client, Up::Attach(attach), now);
             }
+            Event::AttachResumable(client, link, was, claim) => {
+                self.begin(client, link);
+                self.attach_resumable(client, was, *claim, now);
+            }
+            Event::Speak(client, client_seq, speech) => self.speak(client, client_seq, speech, now),
             Event::Frame(client, act) => {
                 let kind = self.kind(client, act);
                 self.frame(client, kind, now);
@@ -134,6 +146,11 @@ impl World {
         let boot = BootId::from_random([self.boots.get(&link).copied().unwrap_or_default(); 16]);
         let key = self.machine.link_up(GatewayHello { gateway: format!("g{link}"), boot, worker: 0 }, now);
         self.links.insert(link, key);
+    }
+
+    fn begin(&mut self, client: char, link: u32) {
+        self.numbers += 1;
+        self.sessions.insert(client, (link, SessionNumber(self.numbers)));
     }
 
     fn frame(&mut self, client: char, kind: Up, now: Time) {
@@ -169,7 +186,13 @@ impl World {
                 let named =
                     |(_, session): &(&char, &(u32, SessionNumber))| **session == (self.link(link), frame.session);
                 let to = self.sessions.iter().find(named).map(|(client, _)| *client).expect("outputs are for sessions");
-                self.frame_line(to, frame.kind)
+                let DownFrame { seq, taken, .. } = frame;
+                let line = self.frame_line(to, frame.kind);
+                match (seq, taken) {
+                    (0, 0) => line,
+                    (_, 0) => format!("{line} [{seq}]"),
+                    _ => format!("{line} [{seq} taken {taken}]"),
+                }
             }
             Output::LinkRefused { link, reason } => format!("{} refused: {reason}", self.link(link)),
             Output::LinkReplaced { link } => format!("{} replaced", self.links_ever(link)),
@@ -191,8 +214,7 @@ impl World {
                 format!("{to} matched {} {partner} r{room} {role} {}", number(matched.ticket), seconds(matched.waited))
             }
             Down::Forward(forward) => {
-                let text = String::from_utf8_lossy(&forward.text).into_owned();
-                format!("{to} gets {} #{} {text}", number(forward.ticket), forward.seq)
+                format!("{to} gets {} #{} {}", number(forward.ticket), forward.seq, text_of(&forward.text))
             }
             Down::PartnerLeft { ticket, reason, requeued } => {
                 let then = if requeued { "requeued" } else { "idle" };
@@ -210,23 +232,6 @@ impl World {
             Down::SessionEnded { reason } => format!("{to} ended: {reason:?}"),
             Down::Settled { taken } => format!("{to} taken #{taken}"),
         }
-    }
-
-    /// Who it is, what it does, and by number what is kept for it.
-    fn resumed(&mut self, resumed: SessionResumed) -> String {
-        let doing = match resumed.doing {
-            Doing::Idle => "idle".to_owned(),
-            Doing::Waiting(join) => format!("waiting {}", seconds(join.waited)),
-            Doing::InRoom(place) => {
-                let InRoom { room, partner, received, sent, partner_away, .. } = place;
-                let away = if partner_away { " away" } else { "" };
-                format!("in r{} with {}{away} at #{received} #{sent}", self.room(room), letter(partner))
-            }
-        };
-        let kept: String = resumed.kept.iter().map(|(seq, _)| format!(" {seq}")).collect();
-        let SessionResumed { client, ticket, epoch, seq, taken, .. } = resumed;
-        let client = letter(client);
-        format!("{client} again ({epoch}), {doing}, ticket {} seq {seq} kept{kept} taken #{taken}", number(ticket))
     }
 
     fn link(&self, key: LinkKey) -> u32 {
@@ -297,6 +302,11 @@ fn number(ticket: TicketNumber) -> String {
 
 pub(crate) fn seconds(waited: Duration) -> String {
     format!("{}s", waited.as_secs_f64())
+}
+
+/// A message, or how large it is.
+fn text_of(text: &[u8]) -> String {
+    if text.len() > 16 { format!("{} bytes", text.len()) } else { String::from_utf8_lossy(text).into_owned() }
 }
 
 fn reason_word(reason: PartnerLeftReason) -> &'static str {

@@ -39,6 +39,7 @@ impl Judge {
                     self.rooms.remove(name);
                 }
             }
+            Event::AttachResumable(..) | Event::Speak(..) => unreachable!("here nobody is resumable"),
             Event::Attach(..) | Event::Timeout | Event::Frame(_, Act::Forward { .. } | Act::Ack { .. }) => {}
         }
         let in_half = before.people.iter().filter(|person| matches!(person.place, Place::Half { .. }));

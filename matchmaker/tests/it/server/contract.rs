@@ -1,11 +1,11 @@
 //! What a gateway may rely on whatever carries its link: each test runs by memory and by gRPC.
 
-use duet_proto::frame::{Down, InRoom, PartnerLeftReason};
+use duet_proto::frame::{Down, InRoom, PartnerLeftReason, SessionEndedReason};
 use duet_proto::ids::RoomId;
 use duet_proto::queue::Refused;
 use tonic::Code;
 
-use super::gateway::{Gateway, Transport};
+use super::gateway::{Gateway, Transport, kind};
 use super::*;
 
 macro_rules! contract {
@@ -34,6 +34,7 @@ contract! {
     a_newer_link_of_a_worker_ends_the_older,
     a_link_that_breaks_and_comes_back_resumes,
     a_gateway_that_comes_back_as_another_process_has_lost_its_sessions_at_once,
+    a_session_that_lost_its_socket_goes_on_in_its_room_over_another_link,
     links_end_when_the_matchmaker_goes_away,
 }
 
@@ -201,6 +202,48 @@ async fn a_gateway_that_comes_back_as_another_process_has_lost_its_sessions_at_o
         Transport::Memory => assert!(end.is_none()),
         Transport::Grpc => assert_eq!(end.unwrap().code(), Code::Aborted),
     }
+}
+
+async fn a_session_that_lost_its_socket_goes_on_in_its_room_over_another_link(transport: Transport) {
+    let running = Running::start().await;
+    let mut a = Gateway::link(&running, transport, hello("a")).await;
+    let mut b = Gateway::link(&running, transport, hello("b")).await;
+    let mut c = Gateway::link(&running, transport, hello("c")).await;
+    a.send(frame(1, attach_resumable(client(1), 1)));
+    a.send(UpFrame { client_seq: 1, ..frame(1, join(1)) });
+    assert_eq!(kinds(&a.take(1).await), ["waiting"]);
+    b.send(frame(1, attach_resumable(client(2), 2)));
+    b.send(frame(1, join(1)));
+    let matched = a.next().await.unwrap();
+    assert_eq!((kind(&matched), matched.seq, matched.taken), ("matched", 2, 1));
+    assert_eq!(kinds(&b.take(1).await), ["matched"]);
+
+    a.send(frame(1, Up::Detach));
+    assert_eq!(kinds(&b.take(1).await), ["partner-away"]);
+    b.send(frame(1, forward(1, 1, 700)));
+    let sent = a.next().await.unwrap();
+    assert_eq!((kind(&sent), sent.seq), ("forward", 3));
+    c.send(frame(5, attach_resumable(client(3), 3)));
+    c.send(frame(5, resume(1, 4, 2)));
+    let answer = c.next().await.unwrap();
+    let Down::SessionResumed(resumed) = answer.kind else { panic!("{answer:?}") };
+    assert_eq!((answer.session, resumed.client), (SessionNumber(5), client(1)));
+    assert_eq!((resumed.epoch, resumed.seq, resumed.taken), (1, 3, 1));
+    assert_eq!(resumed.kept, [(3, sent.kind)]);
+    let Doing::InRoom(place) = resumed.doing else { panic!("it is in its room") };
+    assert_eq!((place.partner, place.received, place.sent), (client(2), 1, 0));
+    assert_eq!(kinds(&c.take(1).await), ["resume"]);
+    assert_eq!(kinds(&b.take(3).await), ["partner-back", "ack", "resume"]);
+
+    c.send(frame(5, Up::Adopted));
+    let reason = SessionEndedReason::ResumedElsewhere;
+    assert_eq!(a.next().await.unwrap().kind, Down::SessionEnded { reason });
+    c.send(UpFrame { client_seq: 2, ..frame(5, forward(1, 1, 700)) });
+    assert_eq!(kinds(&b.take(1).await), ["forward"]);
+    c.send(frame(5, Up::Settle { ack: 3 }));
+    assert_eq!(c.next().await.unwrap().kind, Down::Settled { taken: 2 });
+    b.send(frame(1, forward(1, 2, 700)));
+    assert_eq!(c.next().await.unwrap().seq, 4);
 }
 
 async fn links_end_when_the_matchmaker_goes_away(transport: Transport) {

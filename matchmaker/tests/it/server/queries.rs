@@ -103,6 +103,34 @@ async fn sessions_and_rooms_tell_what_is_known_of_them() {
 }
 
 #[tokio::test]
+async fn a_session_without_a_socket_is_shown_as_detached_with_its_last_gateway() {
+    let running = Running::start().await;
+    let mut gateway = Gateway::link(&running, Transport::Memory, hello("a")).await;
+    for number in [1, 2] {
+        gateway.send(frame(number, attach_resumable(client(number), number as u8)));
+        gateway.send(frame(number, join(1)));
+    }
+    gateway.send(frame(1, Up::Detach));
+    assert_eq!(kinds(&gateway.take(4).await), ["waiting", "matched", "matched", "partner-away"]);
+    let mut queries = queries(&running).await;
+    let shown = async |queries: &mut MatchmakerClient<Channel>| {
+        let request = v1::ListSessionsRequest { page_size: 0, page_token: String::new() };
+        let sessions = within(queries.list_sessions(request)).await.unwrap().into_inner().sessions;
+        let shown = |session: v1::Session| (session.name.clone(), session.gateway_id.clone(), session.detached);
+        sessions.into_iter().map(shown).collect::<Vec<_>>()
+    };
+    let name = |number| format!("sessions/{}", client(number));
+    let of_a = |number, detached| (name(number), "a".to_owned(), detached);
+    assert_eq!(shown(&mut queries).await, [of_a(1, true), of_a(2, false)]);
+
+    let mut other = Gateway::link(&running, Transport::Memory, hello("b")).await;
+    other.send(frame(1, attach_resumable(client(3), 3)));
+    other.send(frame(1, resume(1, 4, 2)));
+    assert_eq!(kinds(&other.take(1).await), ["session-resumed"]);
+    assert_eq!(shown(&mut queries).await, [(name(1), "b".to_owned(), false), of_a(2, false)]);
+}
+
+#[tokio::test]
 async fn a_name_is_malformed_or_unknown() {
     let running = Running::start().await;
     let mut queries = queries(&running).await;

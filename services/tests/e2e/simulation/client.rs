@@ -237,7 +237,8 @@ impl Client {
         let Some(index) = self.kept.iter().position(|(kept, said)| *kept == seq && said["type"] == "next") else {
             return;
         };
-        self.kept.remove(index);
+        // Its number is still to be filled, should it be asked for again.
+        self.kept[index].1 = json!({"type": "state", "ice": "connected", "seq": seq});
         if let Some((room, waits)) = self.before.take() {
             (self.room, self.waits, self.asked) = (room, waits, false);
             for message in std::mem::take(&mut self.void) {
