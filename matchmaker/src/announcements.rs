@@ -132,6 +132,7 @@ impl Matchmaker {
         known.log.acknowledge(announced.seq.saturating_sub(announced.kept.len() as u64));
         known.taken = known.taken.max(announced.taken);
         known.told_taken = announced.taken;
+        known.come = known.come.max(announced.client_seq);
         let missed: Vec<_> =
             known.log.above(announced.seq).map(|(seq, kept)| (seq, kept.taken, kept.kind.clone())).collect();
         let is_detached = known.detached_until.is_some();

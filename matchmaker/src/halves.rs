@@ -26,6 +26,8 @@ pub(crate) struct HalfRoom {
     pub(crate) passed: u64,
     /// The highest `seq` of its own.
     pub(crate) newest: u64,
+    /// The highest of those that its partner's gateway is known to have.
+    pub(crate) acknowledged: u64,
     /// Whether it was last told that its partner is away.
     pub(crate) partner_away: bool,
     until: Time,
@@ -36,13 +38,19 @@ pub(crate) type Halves = BTreeMap<RoomId, HalfRoom>;
 
 impl Matchmaker {
     /// A session announces a room that is not known here: it waits for the other side, or meets it. Two announcements that
-    /// contradict each other make no room: whoever comes second is told that it is over.
+    /// contradict each other make no room: whoever comes second is told that it is over, or who is behind what the other knows.
     pub(crate) fn hold(&mut self, session: SessionKey, announced: InRoom, now: Time) {
         let client = self.sessions[session].client;
-        let InRoom { room, partner, initiator, received, sent: newest, partner_away, .. } = announced;
+        let InRoom { room, partner, initiator, received, sent: newest, acknowledged, partner_away, .. } = announced;
+        // Of a side that has gone on elsewhere an old announcement may come first.
+        let old = self.halves.get(&room).filter(|half| half.received < acknowledged).map(|half| half.session);
+        if let Some(old) = old {
+            self.rest(old, now);
+            self.requeue_after_loss(vec![old], now);
+        }
         let other = self.halves.get(&room).map(|half| {
             let fits = half.partner == client && self.sessions[half.session].client == partner;
-            fits && half.initiator != initiator
+            fits && half.initiator != initiator && half.acknowledged <= received
         });
         if other == Some(false) || self.rooms.by_id(room).is_some() {
             return self.recall(session, announced, now);
@@ -53,7 +61,9 @@ impl Matchmaker {
             return self.restore(room, &second, now);
         }
         let until = (Time::ZERO + self.config.recovery).max(now + self.config.link_grace);
-        let half = HalfRoom { session, partner, initiator, received, passed: received, newest, partner_away, until };
+        let passed = received;
+        let half =
+            HalfRoom { session, partner, initiator, received, passed, newest, acknowledged, partner_away, until };
         self.halves.insert(room, half);
         self.sessions[session].state = State::InHalfRoom(room);
         self.deadlines.add(until, Timer::HalfRoom(room));
@@ -77,6 +87,7 @@ impl Matchmaker {
             received: own.acknowledged,
             passed: own.sent,
             newest: other.newest,
+            acknowledged: other.acknowledged,
             partner_away: other.partner_away,
             until,
         };

@@ -47,7 +47,7 @@ impl Resumable {
             former: VecDeque::new(),
             log: Log::restored(announced.seq, announced.kept),
             taken: announced.taken,
-            come: announced.taken,
+            come: announced.client_seq,
             told_taken: announced.taken,
         }
     }

@@ -243,6 +243,7 @@ impl Matchmaker {
                     initiator,
                     received: other.sent,
                     sent: own.newest,
+                    acknowledged: own.acknowledged,
                     partner_away: own.partner_away,
                     join: join(),
                 })
@@ -251,7 +252,18 @@ impl Matchmaker {
                 let half = &self.halves[&room];
                 let (partner, initiator, received, sent) = (half.partner, half.initiator, half.received, half.newest);
                 let partner_away = half.partner_away;
-                Doing::InRoom(InRoom { ticket, room, partner, initiator, received, sent, partner_away, join: join() })
+                let (acknowledged, join) = (half.acknowledged, join());
+                Doing::InRoom(InRoom {
+                    ticket,
+                    room,
+                    partner,
+                    initiator,
+                    received,
+                    sent,
+                    acknowledged,
+                    partner_away,
+                    join,
+                })
             }
         }
     }

@@ -91,6 +91,8 @@ pub struct InRoom {
     pub received: u64,
     /// The highest `seq` that it has given a message for the partner.
     pub sent: u64,
+    /// The highest of those that the partner's gateway is known to have.
+    pub acknowledged: u64,
     /// Whether it was last told that the partner is away.
     pub partner_away: bool,
     /// What it had asked for; `waited` includes the time in the room.

@@ -55,6 +55,7 @@ impl Session {
                 initiator: place.initiator,
                 received: place.from_partner.received(),
                 sent: place.to_partner.newest(),
+                acknowledged: place.to_partner.acknowledged(),
                 partner_away: place.partner_away,
                 join: self.join(&place.wishes, place.since, now),
             }),

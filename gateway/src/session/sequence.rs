@@ -101,7 +101,12 @@ impl ToPartner {
     }
 
     fn oldest_kept(&self) -> u64 {
-        self.newest + 1 - self.kept.len() as u64
+        self.acknowledged() + 1
+    }
+
+    /// The highest that is not kept any more.
+    pub(super) fn acknowledged(&self) -> u64 {
+        self.newest - self.kept.len() as u64
     }
 }
 

@@ -100,7 +100,7 @@ fn attach(attempt: u32, doing: Doing) -> Attach {
 }
 
 /// The room of the first attempt, as it is announced.
-fn announced_room(received: u64, sent: u64, waited: u64) -> String {
+fn announced_room(received: u64, sent: u64, acknowledged: u64, waited: u64) -> String {
     let join = join(1, waited);
     let (room, partner) = (room(1), client(2));
     let place = frame::InRoom {
@@ -110,6 +110,7 @@ fn announced_room(received: u64, sent: u64, waited: u64) -> String {
         initiator: true,
         received,
         sent,
+        acknowledged,
         partner_away: false,
         join,
     };
@@ -330,7 +331,7 @@ fn a_hole_that_a_new_link_fills_is_none() {
     let mut script = Script::in_room();
     script.hears(Down::Forward(forward(1, 2, "m")));
     script.link_down();
-    assert_eq!(script.link_up(), [announced_room(0, 0, 0)]);
+    assert_eq!(script.link_up(), [announced_room(0, 0, 0, 0)]);
     assert_eq!(script.hears(Down::Forward(forward(1, 1, "m"))), ["m"]);
 }
 

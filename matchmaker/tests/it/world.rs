@@ -275,6 +275,7 @@ impl World {
                         initiator,
                         received,
                         sent: 0,
+                        acknowledged: 0,
                         partner_away: false,
                         join,
                     }),

@@ -216,6 +216,7 @@ impl From<InRoom> for v1::InRoom {
             received: place.received,
             sent: place.sent,
             partner_away: place.partner_away,
+            acknowledged: place.acknowledged,
         }
     }
 }
@@ -232,6 +233,7 @@ impl TryFrom<v1::InRoom> for InRoom {
             received: place.received,
             sent: place.sent,
             partner_away: place.partner_away,
+            acknowledged: place.acknowledged,
             join: place.join.ok_or(InvalidFrame("in_room.join is missing"))?.try_into()?,
         })
     }

@@ -264,6 +264,10 @@ pub struct InRoom {
     /// Whether the session was last told that its partner is away.
     #[prost(bool, tag = "8")]
     pub partner_away: bool,
+    /// The highest `seq` of those that the partner's gateway is known to have. An announcement of the partner that tells of less is an
+    /// old one, by a gateway that does not know that the session has gone on elsewhere.
+    #[prost(uint64, tag = "9")]
+    pub acknowledged: u64,
 }
 /// Who the client says it is. A later one replaces an earlier one.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

@@ -62,7 +62,7 @@ fn a_room_is_announced_and_goes_on_where_the_partner_is() {
     script.link_down();
     assert_eq!(script.says(&ice(5)), [""; 0], "kept until there is a link");
     script.now = script.now + Duration::from_secs(2);
-    assert_eq!(script.link_up(), [announced_room(1, 5, 2)]);
+    assert_eq!(script.link_up(), [announced_room(1, 5, 1, 2)]);
     assert_eq!(script.says(&ice(6)), [""; 0], "and until the matchmaker says where to go on");
     let resumed = script.hears(Down::Resume { ticket: ticket(1, 0), received: 2, passed: 3 });
     assert_eq!(resumed, [forwarded(4), forwarded(5), forwarded(6)], "the third is under way");
@@ -78,7 +78,7 @@ fn a_room_that_did_not_survive_ends_as_any_other() {
     let mut script = Script::in_room();
     script.says(r#"{"type":"ice","candidate":null}"#);
     script.link_down();
-    assert_eq!(script.link_up(), [announced_room(0, 1, 0)]);
+    assert_eq!(script.link_up(), [announced_room(0, 1, 0, 0)]);
     assert_eq!(script.hears(left(1, 0, true)), [REQUEUED]);
     assert_eq!(script.hears(matched(1, 1)), [MATCHED_1]);
     assert_eq!(script.says(r#"{"type":"ice","candidate":null}"#).len(), 1, "nothing of the old room comes with it");
@@ -100,7 +100,7 @@ fn a_room_without_a_link_for_long_refuses_what_it_would_have_to_keep() {
     script.link_down();
     script.wait(3);
     assert_refused(&script.says(ice), "unavailable");
-    assert_eq!(script.link_up(), [announced_room(0, 0, 3)]);
+    assert_eq!(script.link_up(), [announced_room(0, 0, 0, 3)]);
 }
 
 #[test]

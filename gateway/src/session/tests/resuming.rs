@@ -27,6 +27,7 @@ fn session_3(kept: Vec<(u64, Down)>) -> SessionResumed {
             initiator: false,
             received: 4,
             sent: 6,
+            acknowledged: 5,
             partner_away: true,
             join,
         }),

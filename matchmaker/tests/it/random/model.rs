@@ -86,6 +86,7 @@ impl Model {
                     initiator: talk.initiator,
                     received: talk.received,
                     sent: talk.sent,
+                    acknowledged: talk.sent - talk.kept.len() as u64,
                     partner_away: false,
                     join: join(&talk.wishes, talk.since),
                 })

@@ -53,7 +53,17 @@ fn announced(number: u64, room: RoomId, partner: u64, received: u64) -> Up {
     let ticket = TicketNumber { attempt: 1, round: 0 };
     let join = Join { attempt: 1, wishes: wishes("default"), waited: Duration::ZERO };
     let partner = client(partner);
-    let room = InRoom { ticket, room, partner, initiator: false, received, sent: 0, partner_away: false, join };
+    let room = InRoom {
+        ticket,
+        room,
+        partner,
+        initiator: false,
+        received,
+        sent: 0,
+        acknowledged: 0,
+        partner_away: false,
+        join,
+    };
     Up::Attach(Attach {
         client: client(number),
         identity: None,
