@@ -15,3 +15,4 @@ mod queries;
 mod settings;
 mod simulation;
 mod survival;
+mod turmoil;
