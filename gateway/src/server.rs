@@ -13,6 +13,8 @@ use std::time::Duration;
 
 use duet_proto::ids::BootId;
 use duet_proto::link::LinkPings;
+use futures_util::Stream;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{mpsc, watch};
 
 use crate::origins::AllowedOrigins;
@@ -32,7 +34,7 @@ mod socket;
 mod worker;
 
 pub use listen::bind;
-pub use matchmakers::{Matchmakers, MemoryDialer};
+pub use matchmakers::{Carrier, Connector, Matchmakers, MemoryDialer};
 use readiness::Readiness;
 
 /// How a gateway is to behave. The defaults are those of the executable.
@@ -138,13 +140,7 @@ impl Gateway {
     pub fn start(settings: Settings, listeners: Vec<TcpListener>, matchmakers: Matchmakers) -> io::Result<Self> {
         let (stage, stages) = watch::channel(Stage::Serving);
         let (ended, endings) = mpsc::channel(listeners.len().max(1));
-        let shared = Arc::new(Shared {
-            session: Arc::new(settings.session.clone()),
-            readiness: Readiness::new(listeners.len()),
-            boot: BootId::from_random(rand::random()),
-            settings,
-            matchmakers,
-        });
+        let shared = Arc::new(Shared::new(settings, matchmakers, listeners.len()));
         let mut workers = Vec::with_capacity(listeners.len());
         for (index, listener) in listeners.into_iter().enumerate() {
             let (shared, stages, ended) = (shared.clone(), stages.clone(), ended.clone());
@@ -184,4 +180,38 @@ impl Gateway {
             worker.join().expect("a worker's panic is caught in its thread");
         }
     }
+}
+
+impl Shared {
+    fn new(settings: Settings, matchmakers: Matchmakers, workers: usize) -> Self {
+        Shared {
+            session: Arc::new(settings.session.clone()),
+            readiness: Readiness::new(workers),
+            boot: BootId::from_random(rand::random()),
+            settings,
+            matchmakers,
+        }
+    }
+}
+
+/// Runs a gateway of one worker without a thread, for simulations and for embedding: on the current `LocalSet`, with connections
+/// that come from anywhere.
+///
+/// It ends only when it can't do its work, which includes the end of `incoming`; an error there is of one connection, and it goes
+/// on. Dropping the future ends the links; the clients' sockets go with the `LocalSet`.
+///
+/// # Panics
+///
+/// Outside a `LocalSet`, or without tokio's timer.
+pub async fn serve_worker<S>(
+    settings: Settings,
+    incoming: impl Stream<Item = io::Result<S>> + 'static,
+    matchmakers: Matchmakers,
+) -> Ended
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    // Kept to the end: a gateway whose stages nobody can change any more stops.
+    let (_stage, stages) = watch::channel(Stage::Serving);
+    worker::serve(0, incoming, Arc::new(Shared::new(settings, matchmakers, 1)), stages).await
 }

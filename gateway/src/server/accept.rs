@@ -1,15 +1,21 @@
-//! Accepting TCP connections and speaking HTTP/1.1 on them until they upgrade or end.
+//! Accepting connections and speaking HTTP/1.1 on them until they upgrade or end.
+//!
+//! Connections come as a stream of whatever carries bytes: TCP in a running gateway, a simulated network in tests.
 //!
 //! Not `axum::serve`: that sets no timer, so that hyper's header timeout never fires, and detects HTTP/2 by waiting for bytes that
 //! may never come.
 
+use std::io;
+use std::pin::pin;
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
+use futures_util::{Stream, StreamExt, stream};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::spawn_local;
 use tokio::time::{Instant, sleep_until, timeout};
@@ -17,11 +23,31 @@ use tower::ServiceExt;
 
 use super::{Ended, SocketSettings};
 
-/// Accepts for ever.
-pub(super) async fn serve(listener: TcpListener, router: Router, settings: SocketSettings) -> Ended {
-    loop {
-        match listener.accept().await {
-            Ok((stream, _)) => {
+/// The connections of a TCP listener, without end.
+pub(super) fn tcp(listener: TcpListener) -> impl Stream<Item = io::Result<TcpStream>> {
+    stream::unfold(listener, |listener| async {
+        let accepted = listener.accept().await.map(|(stream, _)| {
+            // Fails only on a socket that is dead already.
+            let _ = stream.set_nodelay(true);
+            stream
+        });
+        Some((accepted, listener))
+    })
+}
+
+/// Accepts for as long as there is something that connections come from.
+pub(super) async fn serve<S>(
+    incoming: impl Stream<Item = io::Result<S>>,
+    router: Router,
+    settings: SocketSettings,
+) -> Ended
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let mut incoming = pin!(incoming);
+    while let Some(accepted) = incoming.next().await {
+        match accepted {
+            Ok(stream) => {
                 spawn_local(speak_http(stream, router.clone(), settings));
             }
             Err(error) => {
@@ -31,11 +57,13 @@ pub(super) async fn serve(listener: TcpListener, router: Router, settings: Socke
             }
         }
     }
+    Ended::Failed("no more connections can come".to_owned())
 }
 
-async fn speak_http(stream: TcpStream, router: Router, settings: SocketSettings) {
-    // Fails only on a socket that is dead already.
-    let _ = stream.set_nodelay(true);
+async fn speak_http<S>(stream: S, router: Router, settings: SocketSettings)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let service = router.map_request(|request: http::Request<hyper::body::Incoming>| request.map(Body::new));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

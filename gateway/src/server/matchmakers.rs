@@ -1,6 +1,9 @@
 //! How to reach a matchmaker: in this process, or by gRPC.
 
 use std::fmt;
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +14,10 @@ use duet_proto::queue::{self, Receiver, Sender};
 use duet_proto::v1;
 use duet_proto::v1::signaling_client::SignalingClient;
 use futures_util::{StreamExt, stream};
-use tonic::transport::Endpoint;
+use http::Uri;
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tonic::transport::{Channel, Endpoint, Error};
 use tonic::{Status, Streaming};
 
 /// Makes a link to a matchmaker in the same process.
@@ -31,20 +37,53 @@ impl fmt::Debug for MemoryDialer {
     }
 }
 
+/// Makes the connections that links to matchmakers go over, where those are not TCP.
+#[derive(Clone)]
+pub struct Connector(Arc<dyn Fn(Uri) -> Connecting + Send + Sync>);
+
+type Connecting = Pin<Box<dyn Future<Output = io::Result<TokioIo<Box<dyn Carrier>>>> + Send>>;
+
+impl Connector {
+    /// `connect` is called inside a worker's runtime, once for each try; it is given the address of the endpoint.
+    pub fn new<F, S>(connect: impl Fn(Uri) -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = io::Result<S>> + Send + 'static,
+        S: Carrier + 'static,
+    {
+        Connector(Arc::new(move |uri| {
+            let connected = connect(uri);
+            Box::pin(async { connected.await.map(|stream| TokioIo::new(Box::new(stream) as Box<dyn Carrier>)) })
+        }))
+    }
+}
+
+impl fmt::Debug for Connector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Connector")
+    }
+}
+
+/// What a link can go over.
+pub trait Carrier: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Carrier for S {}
+
 /// Where matchmakers are.
 #[derive(Clone, Debug)]
 pub enum Matchmakers {
     /// In this process.
     Memory(MemoryDialer),
-    /// There. More than one must share an engine.
+    /// There, over TCP. More than one must share an engine.
     Grpc(Vec<Endpoint>),
+    /// The same over connections of the caller's making.
+    GrpcOver(Connector, Vec<Endpoint>),
 }
 
 impl Matchmakers {
     pub(super) fn count(&self) -> usize {
         match self {
             Matchmakers::Memory(_) => 1,
-            Matchmakers::Grpc(endpoints) => endpoints.len(),
+            Matchmakers::Grpc(endpoints) | Matchmakers::GrpcOver(_, endpoints) => endpoints.len(),
         }
     }
 
@@ -55,9 +94,11 @@ impl Matchmakers {
                 let GatewayEnd { hello, up, down } = dial(hello);
                 Ok(Dialed { hello, up, down: Down::Memory(down) })
             }
-            Matchmakers::Grpc(endpoints) => {
-                let dialed = tokio::time::timeout(HELLO_TIMEOUT, dial_grpc(&endpoints[index], &hello, pings));
-                dialed.await.map_err(|_| "it did not answer in time".to_owned())?
+            Matchmakers::Grpc(endpoints) => dial_grpc(endpoint(&endpoints[index], pings).connect(), &hello).await,
+            Matchmakers::GrpcOver(connector, endpoints) => {
+                let Connector(connect) = connector.clone();
+                let connector = tower::service_fn(move |uri| connect(uri));
+                dial_grpc(endpoint(&endpoints[index], pings).connect_with_connector(connector), &hello).await
             }
         }
     }
@@ -93,8 +134,8 @@ impl Down {
     }
 }
 
-async fn dial_grpc(endpoint: &Endpoint, hello: &GatewayHello, pings: LinkPings) -> Result<Dialed, String> {
-    let channel = endpoint
+fn endpoint(endpoint: &Endpoint, pings: LinkPings) -> Endpoint {
+    endpoint
         .clone()
         .connect_timeout(CONNECT_TIMEOUT)
         .tcp_nodelay(true)
@@ -104,9 +145,17 @@ async fn dial_grpc(endpoint: &Endpoint, hello: &GatewayHello, pings: LinkPings) 
         .keep_alive_while_idle(true)
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
-        .connect()
-        .await
-        .map_err(|error| sources(&error))?;
+}
+
+async fn dial_grpc(
+    connecting: impl Future<Output = Result<Channel, Error>>,
+    hello: &GatewayHello,
+) -> Result<Dialed, String> {
+    let link = async { link(connecting.await.map_err(|error| sources(&error))?, hello).await };
+    tokio::time::timeout(HELLO_TIMEOUT, link).await.map_err(|_| "it did not answer in time".to_owned())?
+}
+
+async fn link(channel: Channel, hello: &GatewayHello) -> Result<Dialed, String> {
     let (up, batches) = queue::bounded::<UpFrame>(QUEUE_LIMITS);
     let first = v1::LinkUp { hello: Some(hello.into()), frames: Vec::new() };
     let later = batches.map(|frames| v1::LinkUp { hello: None, frames: frames.into_iter().map(Into::into).collect() });

@@ -16,8 +16,7 @@ use futures_util::future::join;
 use futures_util::{Sink, SinkExt, Stream};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::mpsc;
 use tokio::task::spawn_local;
 use tokio::time::{Instant, Sleep, sleep_until, timeout, timeout_at};
@@ -41,21 +40,27 @@ pub(super) struct Upgrade {
     pub(super) is_v1: bool,
 }
 
-/// Gives every socket that upgrades a task.
-pub(super) async fn take_upgrades(mut upgrades: mpsc::Receiver<Upgrade>, worker: Rc<Worker>) -> Ended {
+/// Gives every socket that upgrades a task. `S` is what [`serve`](super::accept::serve) accepts.
+pub(super) async fn take_upgrades<S>(mut upgrades: mpsc::Receiver<Upgrade>, worker: Rc<Worker>) -> Ended
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     while let Some(Upgrade { on_upgrade, is_v1 }) = upgrades.recv().await {
         let worker = worker.clone();
         spawn_local(async move {
             // The client may be gone before it reads the answer to its upgrade.
             let Ok(upgraded) = on_upgrade.await else { return };
-            let parts = upgraded.downcast::<TokioIo<TcpStream>>().expect("accept.rs serves nothing else");
+            let parts = upgraded.downcast::<TokioIo<S>>().expect("accept.rs serves nothing else");
             run(parts.io.into_inner(), parts.read_buf, is_v1, &worker).await;
         });
     }
     Ended::Failed("nothing accepts connections any more".to_owned())
 }
 
-async fn run(stream: TcpStream, already_read: Bytes, is_v1: bool, worker: &Worker) {
+async fn run<S>(stream: S, already_read: Bytes, is_v1: bool, worker: &Worker)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
     let settings = worker.shared.settings.socket;
     let config = config(&settings);
     let socket = WebSocketStream::from_partially_read(stream, already_read.into(), Role::Server, Some(config)).await;
@@ -116,8 +121,8 @@ enum Event {
     End(SocketEnd),
 }
 
-struct Socket<'a> {
-    socket: WebSocketStream<TcpStream>,
+struct Socket<'a, S> {
+    socket: WebSocketStream<S>,
     worker: &'a Worker,
     write_timeout: Duration,
     /// Since when the client takes nothing of what waits for it.
@@ -127,8 +132,11 @@ struct Socket<'a> {
     armed: Option<Time>,
 }
 
-impl<'a> Socket<'a> {
-    fn new(socket: WebSocketStream<TcpStream>, worker: &'a Worker, write_timeout: Duration) -> Self {
+impl<'a, S> Socket<'a, S>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    fn new(socket: WebSocketStream<S>, worker: &'a Worker, write_timeout: Duration) -> Self {
         let timer = Box::pin(sleep_until(Instant::now()));
         Socket { socket, worker, write_timeout, stalled: None, timer, armed: None }
     }
@@ -259,7 +267,7 @@ fn is_final(frame: Option<&CloseFrame>) -> bool {
 /// How the connection ends after a read failed.
 fn refused(error: &Error) -> SocketEnd {
     match error {
-        // The end of the stream, which is nobody's framing error.
+        // Cut without a close frame, which is what a network does, not a client.
         Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => SocketEnd::Abort,
         Error::Protocol(_) => SocketEnd::Close(CloseCode::ProtocolError),
         Error::Utf8(_) => SocketEnd::Close(CloseCode::InvalidUtf8),
@@ -285,3 +293,15 @@ const WRITE_BUFFER: usize = 16 * 1024;
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 /// For the client's end after ours.
 const LINGER: Duration = Duration::from_secs(2);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_that_is_cut_is_no_fault_of_the_client_and_its_session_is_kept() {
+        let end = refused(&Error::Protocol(ProtocolError::ResetWithoutClosingHandshake));
+        assert!(!end.is_final());
+        assert!(refused(&Error::Protocol(ProtocolError::NonZeroReservedBits)).is_final());
+    }
+}

@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::io;
 use std::net::TcpListener;
 use std::ops::Deref;
 use std::rc::Rc;
@@ -13,6 +14,8 @@ use duet_proto::ids::{ClientId, SessionNumber};
 use duet_proto::queue::{Refused, Sender};
 use duet_proto::time::Time;
 use duet_proto::token::ResumeToken;
+use futures_util::Stream;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::runtime::Builder;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::{JoinSet, LocalSet};
@@ -29,14 +32,25 @@ pub(super) fn run(index: usize, listener: TcpListener, shared: Arc<Shared>, stag
         Ok(runtime) => runtime,
         Err(error) => return Ended::Failed(format!("a worker's runtime can't be made: {error}")),
     };
-    LocalSet::new().block_on(&runtime, serve(index, listener, shared, stages))
+    let serve = async {
+        match tokio::net::TcpListener::from_std(listener) {
+            Ok(listener) => serve(index, accept::tcp(listener), shared, stages).await,
+            Err(error) => Ended::Failed(format!("a listener can't be used: {error}")),
+        }
+    };
+    LocalSet::new().block_on(&runtime, serve)
 }
 
-async fn serve(index: usize, listener: TcpListener, shared: Arc<Shared>, mut stages: watch::Receiver<Stage>) -> Ended {
-    let listener = match tokio::net::TcpListener::from_std(listener) {
-        Ok(listener) => listener,
-        Err(error) => return Ended::Failed(format!("a listener can't be used: {error}")),
-    };
+/// The same on the current `LocalSet`, with connections from anywhere.
+pub(super) async fn serve<S>(
+    index: usize,
+    incoming: impl Stream<Item = io::Result<S>> + 'static,
+    shared: Arc<Shared>,
+    mut stages: watch::Receiver<Stage>,
+) -> Ended
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let (upgraded, upgrades) = mpsc::channel(PENDING_UPGRADES);
     let worker = Rc::new(Worker::new(index, shared.clone()));
     // None of these ends by itself, so the end of one is the worker's.
@@ -45,11 +59,11 @@ async fn serve(index: usize, listener: TcpListener, shared: Arc<Shared>, mut sta
         essential.spawn_local(links::keep(link, worker.clone()));
     }
     essential.spawn_local(accept::serve(
-        listener,
+        incoming,
         routes::router(index, shared.clone(), upgraded),
         shared.settings.socket,
     ));
-    essential.spawn_local(socket::take_upgrades(upgrades, worker.clone()));
+    essential.spawn_local(socket::take_upgrades::<S>(upgrades, worker.clone()));
 
     let draining = async {
         // An error means that the gateway was dropped, which stops it as well.

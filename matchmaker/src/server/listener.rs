@@ -1,4 +1,5 @@
-//! Connections before they are HTTP/2: accepting them whatever happens, and closing those that say nothing.
+//! Connections before they are HTTP/2: accepting them whatever happens, and closing those that say nothing. They come as a stream
+//! of whatever carries bytes: TCP in a running matchmaker, a simulated network in tests.
 //!
 //! tonic waits for ever for a connection's preface, and can't end a connection that is up. The wrapper here can do both.
 
@@ -10,39 +11,47 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use futures_util::{Stream, stream};
+use futures_util::{Stream, StreamExt, stream};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{Instant, sleep_until, timeout_at};
-use tonic::transport::server::{Connected, TcpConnectInfo};
+use tonic::transport::server::Connected;
 
-/// Accepts connections for as long as the stream is polled. `cut` ends them all.
-pub(crate) fn connections(
-    listener: TcpListener,
+/// The connections of a TCP listener, without end.
+pub(crate) fn tcp(listener: TcpListener) -> impl Stream<Item = io::Result<TcpStream>> + Send {
+    stream::unfold(listener, |listener| async {
+        let accepted = listener.accept().await.map(|(io, _)| {
+            if let Err(error) = io.set_nodelay(true) {
+                tracing::debug!(%error, "a connection is gone already");
+            }
+            io
+        });
+        Some((accepted, listener))
+    })
+}
+
+/// Takes connections for as long as the stream is polled, so many at a time. `cut` ends them all.
+pub(crate) fn connections<S>(
+    incoming: impl Stream<Item = io::Result<S>> + Send,
     most: usize,
     preface_within: Duration,
     cut: watch::Receiver<bool>,
-) -> impl Stream<Item = Result<Connection, Infallible>> {
+) -> impl Stream<Item = Result<Connection<S>, Infallible>> {
     let free = Arc::new(Semaphore::new(most));
-    stream::unfold((listener, free, cut), move |(listener, free, cut)| async move {
+    stream::unfold((Box::pin(incoming), free, cut), move |(mut incoming, free, cut)| async move {
         let permit = free.clone().acquire_owned().await.expect("this semaphore is never closed");
-        let io = accept(&listener).await;
+        let io = accept(&mut incoming).await?;
         let connection = Connection::new(io, permit, Instant::now() + preface_within, cut.clone());
-        Some((Ok(connection), (listener, free, cut)))
+        Some((Ok(connection), (incoming, free, cut)))
     })
 }
 
 /// Errors are of one connection that is gone already, or of a lack of descriptors or memory that passes.
-async fn accept(listener: &TcpListener) -> TcpStream {
+async fn accept<S>(incoming: &mut (impl Stream<Item = io::Result<S>> + Unpin)) -> Option<S> {
     loop {
-        match listener.accept().await {
-            Ok((io, _)) => {
-                if let Err(error) = io.set_nodelay(true) {
-                    tracing::debug!(%error, "a connection is gone already");
-                }
-                return io;
-            }
+        match incoming.next().await? {
+            Ok(io) => return Some(io),
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
             Err(error) => {
                 tracing::warn!(%error, "can't accept connections");
@@ -52,9 +61,9 @@ async fn accept(listener: &TcpListener) -> TcpStream {
     }
 }
 
-/// A TCP connection with an end.
-pub(crate) struct Connection {
-    io: TcpStream,
+/// A connection with an end.
+pub(crate) struct Connection<S> {
+    io: S,
     /// Bytes of the preface still to come.
     preface: usize,
     /// Resolves when the connection is to be closed from this side.
@@ -63,8 +72,8 @@ pub(crate) struct Connection {
     _permit: OwnedSemaphorePermit,
 }
 
-impl Connection {
-    fn new(io: TcpStream, permit: OwnedSemaphorePermit, preface_by: Instant, cut: watch::Receiver<bool>) -> Self {
+impl<S> Connection<S> {
+    fn new(io: S, permit: OwnedSemaphorePermit, preface_by: Instant, cut: watch::Receiver<bool>) -> Self {
         let until_cut = cut_off(cut.clone());
         let doom = Box::pin(async move {
             let silent = |_| io::Error::new(io::ErrorKind::TimedOut, "no HTTP/2 preface came in time");
@@ -82,7 +91,7 @@ async fn cut_off(mut cut: watch::Receiver<bool>) -> io::Error {
     io::Error::new(io::ErrorKind::ConnectionAborted, "the server has stopped")
 }
 
-impl AsyncRead for Connection {
+impl<S: AsyncRead + Unpin> AsyncRead for Connection<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         if let Poll::Ready(end) = self.doom.as_mut().poll(cx) {
             return Poll::Ready(Err(end));
@@ -101,7 +110,7 @@ impl AsyncRead for Connection {
     }
 }
 
-impl AsyncWrite for Connection {
+impl<S: AsyncWrite + Unpin> AsyncWrite for Connection<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.io).poll_write(cx, buf)
     }
@@ -127,12 +136,11 @@ impl AsyncWrite for Connection {
     }
 }
 
-impl Connected for Connection {
-    type ConnectInfo = TcpConnectInfo;
+impl<S> Connected for Connection<S> {
+    /// No service asks who is calling.
+    type ConnectInfo = ();
 
-    fn connect_info(&self) -> TcpConnectInfo {
-        self.io.connect_info()
-    }
+    fn connect_info(&self) {}
 }
 
 /// RFC 9113 section 3.4.

@@ -1,6 +1,7 @@
 //! The gRPC port: its services, its limits, and how it stops.
 
 use std::future::Future;
+use std::io;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -8,6 +9,8 @@ use duet_proto::bounds::LINK_MESSAGE_BYTES;
 use duet_proto::link::LinkPings;
 use duet_proto::v1::matchmaker_server::MatchmakerServer;
 use duet_proto::v1::signaling_server::SignalingServer;
+use futures_util::Stream;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::{oneshot, watch};
 use tokio::time::timeout;
@@ -17,7 +20,7 @@ use tonic::transport::Server;
 use tonic_health::ServingStatus;
 use tonic_health::server::{HealthReporter, HealthService};
 
-use super::listener::connections;
+use super::listener::{connections, tcp};
 use super::patience::Patience;
 use super::queries::MatchmakerService;
 use super::replica::Replica;
@@ -65,18 +68,35 @@ impl Replica {
     ///
     /// Outside a tokio runtime.
     pub async fn serve(&self, listener: TcpListener, config: PortConfig, shutdown: impl Future<Output = ()>) {
+        self.serve_incoming(tcp(listener), config, shutdown).await;
+    }
+
+    /// The same over connections that come from anywhere, for simulations and for embedding. Where they come from is dropped when a
+    /// listener would be closed; an error there is of one connection.
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime, or when `incoming` ends before `shutdown` resolves.
+    pub async fn serve_incoming<S>(
+        &self,
+        incoming: impl Stream<Item = io::Result<S>> + Send,
+        config: PortConfig,
+        shutdown: impl Future<Output = ()>,
+    ) where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
         let (cut, when_cut) = watch::channel(false);
         let (stop, when_stopped) = oneshot::channel::<()>();
         let mut health = HealthReporter::new();
         report(&health, ServingStatus::Serving).await;
 
-        let incoming = connections(listener, config.connections, config.preface_within, when_cut);
+        let incoming = connections(incoming, config.connections, config.preface_within, when_cut);
         let stopped = async { drop(when_stopped.await) };
         let routes = self.routes(config, health.clone());
         let mut server =
             pin!(limited_server(config.pings).add_routes(routes).serve_with_incoming_shutdown(incoming, stopped));
         tokio::select! {
-            _ = &mut server => unreachable!("accepting never ends by itself, and making a service never fails"),
+            _ = &mut server => panic!("`incoming` never ends by itself, and making a service never fails"),
             () = shutdown => {}
         }
 

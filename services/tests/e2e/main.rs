@@ -18,4 +18,5 @@ mod resuming;
 mod settings;
 mod simulation;
 mod survival;
+mod turmoil;
 mod vanishing;
