@@ -27,7 +27,7 @@ export const RECONNECTING = {
 /** @type {Words} */
 export const RECONNECTING_IN_CALL = { status: 'Your connection was interrupted.', detail: 'Reconnecting. Your partner is kept for you.' };
 /** @type {Words} */
-export const PARTNER_AWAY = { status: 'Your partner’s connection was interrupted.', detail: 'They may be back in a moment.' };
+export const PARTNER_AWAY = { status: 'Your partner’s connection was interrupted.', detail: 'It may be back in a moment.' };
 /** @type {Words} */
 export const IN_CALL = { status: 'You are connected.', detail: '' };
 /** @type {Words} */

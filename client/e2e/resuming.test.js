@@ -24,7 +24,7 @@ before(async () => {
 after(() => browser.close());
 
 for (const shape of SHAPES) {
-  test(`a call outlives a cut line: both are told, the pictures move on, and signaling goes on (${shape})`, async (t) => {
+  test(`a call outlives a cut line: both are told, the pictures move on, and signaling goes on (${shape})`, { timeout: 60_000 }, async (t) => {
     const url = await startDuet(t, shape);
     const road = await buildRoad(t, portOf(url));
     const [ann, ben] = await inCall(t, road.url, url);
@@ -56,7 +56,7 @@ for (const shape of SHAPES) {
   });
 }
 
-test('what is said while the line is cut arrives once it is mended: an ICE restart, then Next', async (t) => {
+test('what is said while the line is cut arrives once it is mended: an ICE restart, then Next', { timeout: 60_000 }, async (t) => {
   const url = await startDuet(t, 'two processes');
   const road = await buildRoad(t, portOf(url));
   const [ann, ben] = await inCall(t, road.url, url);
@@ -86,7 +86,7 @@ test('what is said while the line is cut arrives once it is mended: an ICE resta
   assertNoProblems(ann, ben);
 });
 
-test('a call outlives its killed gateway, once there is one again', async (t) => {
+test('a call outlives its killed gateway, once there is one again', { timeout: 60_000 }, async (t) => {
   const matchmaker = await startMatchmaker(t);
   const gateway = await startGateway(t, matchmaker);
   const [ann, ben] = await inCall(t, gateway.says('Demo page'));
@@ -108,7 +108,7 @@ test('a call outlives its killed gateway, once there is one again', async (t) =>
   assertNoProblems(ann, ben);
 });
 
-test('a drained gateway hands its call to another, and the partner keeps it', async (t) => {
+test('a drained gateway hands its call to another, and the partner keeps it', { timeout: 60_000 }, async (t) => {
   const matchmaker = await startMatchmaker(t);
   const going = await startGateway(t, matchmaker);
   const staying = await startGateway(t, matchmaker);
@@ -132,7 +132,7 @@ test('a drained gateway hands its call to another, and the partner keeps it', as
   assertNoProblems(ann, ben);
 });
 
-test('a line that stays cut for longer than the window ends the call, and both are in the queue again', async (t) => {
+test('a line that stays cut for longer than the window ends the call, and both are in the queue again', { timeout: 60_000 }, async (t) => {
   const gateway = await startGateway(t, await startMatchmaker(t), { more: ['--resume-window-ms', '1000'] });
   const road = await buildRoad(t, gateway.port);
   const [ann, ben] = await inCall(t, road.url, gateway.says('Demo page'));
@@ -155,7 +155,7 @@ test('a line that stays cut for longer than the window ends the call, and both a
 });
 
 for (const shape of SHAPES) {
-  test(`across a reload nothing is resumed: the partner waits again at once, and meets whoever starts anew (${shape})`, async (t) => {
+  test(`across a reload nothing is resumed: the partner waits again at once, and meets whoever starts anew (${shape})`, { timeout: 60_000 }, async (t) => {
     const url = await startDuet(t, shape);
     const [ann, ben] = await inCall(t, url);
     const before = await room(ann.page);
@@ -207,8 +207,7 @@ async function inCall(t, url, otherUrl = url) {
 async function untilResumed(t, { page }, since) {
   const { event, at } = await untilTold(page, 'reconnected', since);
   assert.equal(event.resumed, true);
-  const stood = await standstillMs(page, since, at);
-  t.diagnostic(`resumed ${at - since} ms after the interruption; the longest standstill meanwhile: ${stood} ms`);
+  t.diagnostic(`resumed ${at - since} ms after the interruption`);
 }
 
 /**

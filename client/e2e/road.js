@@ -42,7 +42,7 @@ class Road {
   /** Breaks all connections, and every new one too. */
   cut() {
     this.#open = false;
-    for (const socket of this.#sockets) socket.resetAndDestroy();
+    for (const socket of this.#sockets) socket.destroy();
   }
 
   mend() {
@@ -56,7 +56,7 @@ class Road {
 
   /** @param {Socket} near */
   pass(near) {
-    if (!this.#open) return void near.resetAndDestroy();
+    if (!this.#open) return void near.destroy();
     const port = this.#ports[(this.#turn += 1) % this.#ports.length];
     const far = connect(/** @type {number} */ (port), '127.0.0.1');
     this.#join(near, far);
@@ -66,9 +66,12 @@ class Road {
   /** @param {Socket} from @param {Socket} to */
   #join(from, to) {
     this.#sockets.add(from);
-    // What is broken on one side is broken on the other; `close` always follows, and an end by the book passes like the bytes.
-    from.on('error', () => to.resetAndDestroy());
-    from.on('close', () => this.#sockets.delete(from));
+    // What is over on one side is over on the other; an end by the book has passed before, like the bytes.
+    from.on('error', () => to.destroy());
+    from.on('close', () => {
+      this.#sockets.delete(from);
+      to.destroySoon();
+    });
     from.pipe(to);
   }
 }

@@ -60,15 +60,18 @@ async function record(page) {
     const { Call, Signaling } = await import('/sdk/index.js');
     const kept = { told: /** @type {Told[]} */ ([]), frames: /** @type {number[]} */ ([]), call: /** @type {unknown} */ (null) };
     Object.assign(window, { kept });
-    const { emit } = Signaling.prototype;
-    Signaling.prototype.emit = function (type, event) {
+    // The page keeps its `Signaling` and `Call` to itself; all of them pass here.
+    const telling = /** @type {any} */ (Signaling.prototype);
+    const { emit } = telling;
+    telling.emit = function (/** @type {string} */ type, /** @type {unknown} */ event) {
       kept.told.push({ type, event, at: Date.now() });
       emit.call(this, type, event);
     };
-    const { on } = Call.prototype;
-    Call.prototype.on = function (type, listener) {
+    const listening = /** @type {any} */ (Call.prototype);
+    const { on } = listening;
+    listening.on = function (/** @type {unknown[]} */ ...heard) {
       kept.call = this;
-      return on.call(this, type, listener);
+      return on.apply(this, heard);
     };
     const remote = /** @type {HTMLVideoElement} */ (document.querySelector('#remote'));
     const seen = () => {

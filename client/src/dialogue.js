@@ -9,6 +9,7 @@
 /** @import { Lost } from './connection.js' */
 /** @import { SignalingEvents, SignalingState } from './events.js' */
 /** @import { Settings } from './options.js' */
+/** @import { ReconnectPolicy } from './reconnect.js' */
 /** @import { Session, WishMessage } from './session.js' */
 
 import { Connection } from './connection.js';
@@ -52,7 +53,9 @@ export class Dialogue {
     this.#identity = new Identity(settings.auth);
     this.#outbox = new Outbox(settings.outboxLimit);
     this.#wire = new Wire((text) => this.#connection.send(text), settings.random);
-    this.#connection = new Connection(settings, {
+    /** @type {ReconnectPolicy} */
+    const policy = (context) => settings.policy({ ...context, ...this.#kept });
+    this.#connection = new Connection({ ...settings, policy }, {
       opened: (protocol) => {
         this.#resumption.opened(protocol);
         emit('open', { protocol });
@@ -64,9 +67,9 @@ export class Dialogue {
     });
     this.#resumption = new Resumption(
       {
-        ask: (token) => {
+        ask: (token, attempt) => {
           this.#connection.expectAnswer();
-          this.#wire.ask(token);
+          this.#wire.ask(token, attempt);
         },
         pause: () => this.#connection.answered(),
         resumed: (message, ack, ready) => this.#resumed(message, ack, ready),
@@ -87,6 +90,12 @@ export class Dialogue {
 
   get #roomId() {
     return this.#session.room?.roomId ?? null;
+  }
+
+  /** What a policy should know of the session. */
+  get #kept() {
+    const keptForMs = this.#resumption.windowMs;
+    return keptForMs === undefined ? {} : { keptForMs };
   }
 
   open() {

@@ -38,7 +38,7 @@
 /** @typedef {{ type: 'ping', id?: string | number }} PingMessage */
 /** @typedef {{ type: 'state' } & CallReport} StateMessage */
 /** @typedef {{ type: 'report', reason: string, details?: string, roomId?: string }} ReportMessage */
-/** @typedef {{ type: 'resume', token: string, ack: number }} ResumeMessage `duet.v1`: goes on with the session of before. */
+/** @typedef {{ type: 'resume', token: string, ack: number, attempt?: number }} ResumeMessage `duet.v1`: goes on with the session of before. */
 
 /**
  * @typedef {AuthMessage | AvailableMessage | SendOfferMessage | SendAnswerMessage | SendIceMessage | NextMessage

@@ -9,6 +9,7 @@
  * @property {number} closeCode The WebSocket close code; 1006 where none was received.
  * @property {boolean} wasClean Whether there was a close handshake.
  * @property {boolean} draining Whether the server had said `going-away`.
+ * @property {number} [keptForMs] How long from the break a server keeps the session that may be resumed; absent if there is none.
  * @property {number} [serverHintMs] `retryAfterMs` of the last refusal on this connection.
  * @property {number} random In [0, 1).
  */
@@ -30,7 +31,8 @@
 export const RECONNECT_BOUNDS = Object.freeze({ firstCeilingMs: 500, capMs: 20_000, maxAttempts: Infinity });
 
 /**
- * Full jitter below an exponential ceiling, so that clients that lost their server together don't come back together.
+ * Full jitter below an exponential ceiling, so that clients that lost their server together don't come back together. While a
+ * session is kept the ceiling is low enough to ask for it several times: nobody must sleep through their window.
  * @param {ReconnectContext} context
  * @param {Partial<ReconnectBounds>} [bounds]
  * @returns {ReconnectDecision}
@@ -43,7 +45,8 @@ export function nextReconnect(context, bounds = {}) {
 
   // A draining server spreads its closes over its clients itself, and others stand ready: no need to wait long.
   const prompt = context.draining && context.attempt === 0;
-  const ceilingMs = prompt ? DRAIN_JITTER_MS : Math.min(capMs, firstCeilingMs * 2 ** context.attempt);
+  const rarestMs = (context.keptForMs ?? Infinity) / ASKED_PER_WINDOW;
+  const ceilingMs = prompt ? DRAIN_JITTER_MS : Math.min(capMs, rarestMs, firstCeilingMs * 2 ** context.attempt);
   const notBeforeMs = Math.min(context.serverHintMs ?? 0, LONGEST_HINT_MS);
   return { reconnect: true, delayMs: Math.round(notBeforeMs + context.random * ceilingMs) };
 }
@@ -65,6 +68,9 @@ export const FINAL_CLOSE_CODES = Object.freeze({
 });
 
 const DRAIN_JITTER_MS = 250;
+
+/** With 15 s: whoever could be reached again at 12 s is still asked in time. */
+const ASKED_PER_WINDOW = 5;
 
 /** A server that asks for longer than this is mistaken, and the client would look dead. */
 const LONGEST_HINT_MS = 60_000;

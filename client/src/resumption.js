@@ -23,7 +23,8 @@ export const LAYER = 'duet.v1';
 
 /**
  * @typedef {object} ResumptionActions
- * @property {(token: string) => void} ask
+ * @property {(token: string, attempt: number) => void} ask The attempts with one token are counted: of two that the server hears
+ *   of, in whichever order, the later is where we are.
  * @property {() => void} pause The server has answered, but not yet decided.
  * @property {(message: ResumedMessage, ack: number, ready: ReadyMessage) => void} resumed
  * @property {(ready: ReadyMessage | null) => void} gone The old session is. What greeted meanwhile, if anything, goes on.
@@ -40,6 +41,7 @@ export class Resumption {
   /** Whether this connection speaks the layer. */
   #spoken = false;
   #overdue = false;
+  #attempts = 0;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #windowTimer;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -64,6 +66,11 @@ export class Resumption {
   /** Whether a session is kept that is without a connection. */
   get pending() {
     return this.#stage !== 'none' && this.#stage !== 'attached';
+  }
+
+  /** How long from a break the session is kept; undefined if there is none that may be. */
+  get windowMs() {
+    return this.#overdue ? undefined : this.#terms?.windowMs;
   }
 
   /** @param {string} protocol The one that the server chose. */
@@ -144,7 +151,8 @@ export class Resumption {
 
   #ask() {
     this.#stage = 'asking';
-    this.#actions.ask(/** @type {Terms} */ (this.#terms).token);
+    this.#attempts += 1;
+    this.#actions.ask(/** @type {Terms} */ (this.#terms).token, this.#attempts);
   }
 
   #windowPassed() {
@@ -164,6 +172,7 @@ export class Resumption {
     clearTimeout(this.#windowTimer);
     clearTimeout(this.#retryTimer);
     this.#overdue = false;
+    this.#attempts = 0;
     this.#held = null;
     this.#terms = terms;
     this.#stage = terms ? 'attached' : 'none';

@@ -48,10 +48,14 @@ export class Wire {
     this.#numbering?.interrupted();
   }
 
-  /** @param {string} token Asks for it to go on over this one. */
-  ask(token) {
+  /**
+   * Asks for it to go on over this one.
+   * @param {string} token
+   * @param {number} attempt
+   */
+  ask(token, attempt) {
     const ack = this.#numbering?.handled ?? 0;
-    this.#put({ type: 'resume', token, ack }, ack);
+    this.#put({ type: 'resume', token, ack, attempt }, ack);
   }
 
   /**

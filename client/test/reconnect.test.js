@@ -36,6 +36,20 @@ test('a client of a draining server comes back promptly, but only at its first a
   assert.equal(delayOf({ ...drained, attempt: 1 }), 1000);
 });
 
+test('while a session is kept, no delay is longer than a fifth of its window', () => {
+  const ceilings = [0, 2, 3, 4, 1000].map((attempt) => delayOf({ ...BROKEN, attempt, keptForMs: 15_000, random: 1 }));
+  assert.deepEqual(ceilings, [500, 2000, 3000, 3000, 3000]);
+});
+
+test('a server that is back by four fifths of the window is asked within it, whatever is drawn', () => {
+  const random = mulberry32(7);
+  for (let run = 0; run < 2_000; run += 1) {
+    let at = 0;
+    for (let attempt = 0; at < 12_000; attempt += 1) at += delayOf({ ...BROKEN, attempt, keptForMs: 15_000, random: random() });
+    assert.ok(at <= 15_000, `asked after ${at} ms`);
+  }
+});
+
 test('what the server asks for is waited, and the jitter comes on top', () => {
   assert.equal(delayOf({ ...BROKEN, serverHintMs: 3000, random: 0 }), 3000);
   assert.equal(delayOf({ ...BROKEN, serverHintMs: 3000, random: 1 }), 3500);

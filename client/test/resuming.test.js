@@ -107,7 +107,7 @@ test('a broken connection is resumed: the room stays, nothing is lost, nothing c
 
   const again = await gateway.connection();
   again.greet({ clientId: 'provisional', iceServers: [{ urls: 'turn:new' }], resumeToken: 'token 2', resumeWindowMs: 15_000 });
-  assert.deepEqual(await again.take(), { type: 'resume', token: 'token 1', ack: 1 });
+  assert.deepEqual(await again.take(), { type: 'resume', token: 'token 1', ack: 1, attempt: 1 });
   assert.deepEqual([signaling.state, signaling.clientId, await again.untaken()], ['reconnecting', 'me', []]);
   again.send({ ...RESUMED, ack: 2, resumeToken: 'token 3' });
   again.send({ type: 'ice', from: 'p1', candidate: 'while away', seq: 2 });
@@ -135,7 +135,7 @@ test('a broken connection is resumed: the room stays, nothing is lost, nothing c
   again.socket.terminate();
   const third = await gateway.connection();
   third.greet(TERMS);
-  assert.deepEqual(await third.take(), { type: 'resume', token: 'token 3', ack: 2 });
+  assert.deepEqual(await third.take(), { type: 'resume', token: 'token 3', ack: 2, attempt: 1 });
 });
 
 test('after leaving, the servers of the resumed connection are those to use', async (t) => {
@@ -195,6 +195,26 @@ test('identity is not said again, unless nothing shows that the server had it', 
   assert.deepEqual(await third.untaken(), []);
 });
 
+test('the reconnect policy knows how long a session is kept, and that there is none', async (t) => {
+  /** @type {(number | undefined)[]} */
+  const kept = [];
+  const { signaling, client, gateway } = await inRoom(t, {
+    reconnect: ({ keptForMs }) => {
+      kept.push(keptForMs);
+      return { reconnect: true, delayMs: 0 };
+    },
+  });
+  client.socket.terminate();
+  const silent = await gateway.connection();
+  silent.socket.terminate();
+  const other = await gateway.connection();
+  other.greet({ clientId: 'new' });
+  await nextOf(signaling, 'reconnected');
+  other.socket.terminate();
+  await nextOf(signaling, 'reconnecting');
+  assert.deepEqual(kept, [15_000, 15_000, undefined]);
+});
+
 test('a session that is gone ends as any loss does, and the new one goes on', async (t) => {
   const { signaling, client, gateway } = await inRoom(t, { auth: async () => ({ userId: 'u' }) });
   client.socket.terminate();
@@ -220,7 +240,7 @@ test('a session that is gone ends as any loss does, and the new one goes on', as
   again.socket.terminate();
   const third = await gateway.connection();
   third.greet(TERMS);
-  assert.deepEqual(await third.take(), { type: 'resume', token: 'token 2', ack: 0 });
+  assert.deepEqual(await third.take(), { type: 'resume', token: 'token 2', ack: 0, attempt: 1 });
 });
 
 test('closing when told that the session is gone is the last word', async (t) => {
@@ -243,7 +263,7 @@ test('a server that can’t say yet is asked again on the same connection, with 
   const again = await gateway.connection();
   again.greet(TERMS);
   for (let time = 0; time < 2; time += 1) {
-    assert.deepEqual(await again.take(), { type: 'resume', token: 'token 1', ack: 1 });
+    assert.deepEqual(await again.take(), { type: 'resume', token: 'token 1', ack: 1, attempt: time + 1 });
     // Longer than it may take to answer: it has answered.
     again.send({ type: 'error', code: 'unavailable', message: 'm', retryAfterMs: 250 });
   }

@@ -90,6 +90,7 @@ export type ResumeMessage = {
     type: 'resume';
     token: string;
     ack: number;
+    attempt?: number;
 };
 export type ClientMessage = AuthMessage | AvailableMessage | SendOfferMessage | SendAnswerMessage | SendIceMessage | NextMessage | LeaveMessage | PingMessage | StateMessage | ReportMessage | ResumeMessage;
 export type ReadyMessage = {
@@ -248,7 +249,7 @@ export type ServerMessageOf<K extends ServerMessage['type']> = Extract<ServerMes
 /** @typedef {{ type: 'ping', id?: string | number }} PingMessage */
 /** @typedef {{ type: 'state' } & CallReport} StateMessage */
 /** @typedef {{ type: 'report', reason: string, details?: string, roomId?: string }} ReportMessage */
-/** @typedef {{ type: 'resume', token: string, ack: number }} ResumeMessage `duet.v1`: goes on with the session of before. */
+/** @typedef {{ type: 'resume', token: string, ack: number, attempt?: number }} ResumeMessage `duet.v1`: goes on with the session of before. */
 /**
  * @typedef {AuthMessage | AvailableMessage | SendOfferMessage | SendAnswerMessage | SendIceMessage | NextMessage
  *   | LeaveMessage | PingMessage | StateMessage | ReportMessage | ResumeMessage} ClientMessage

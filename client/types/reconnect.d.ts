@@ -20,6 +20,10 @@ export type ReconnectContext = {
      */
     draining: boolean;
     /**
+     * How long from the break a server keeps the session that may be resumed; absent if there is none.
+     */
+    keptForMs?: number;
+    /**
      * `retryAfterMs` of the last refusal on this connection.
      */
     serverHintMs?: number;
@@ -56,6 +60,7 @@ export type ReconnectPolicy = (context: ReconnectContext) => ReconnectDecision;
  * @property {number} closeCode The WebSocket close code; 1006 where none was received.
  * @property {boolean} wasClean Whether there was a close handshake.
  * @property {boolean} draining Whether the server had said `going-away`.
+ * @property {number} [keptForMs] How long from the break a server keeps the session that may be resumed; absent if there is none.
  * @property {number} [serverHintMs] `retryAfterMs` of the last refusal on this connection.
  * @property {number} random In [0, 1).
  */
@@ -72,7 +77,8 @@ export type ReconnectPolicy = (context: ReconnectContext) => ReconnectDecision;
 /** @type {Readonly<ReconnectBounds>} */
 export declare const RECONNECT_BOUNDS: Readonly<ReconnectBounds>;
 /**
- * Full jitter below an exponential ceiling, so that clients that lost their server together don't come back together.
+ * Full jitter below an exponential ceiling, so that clients that lost their server together don't come back together. While a
+ * session is kept the ceiling is low enough to ask for it several times: nobody must sleep through their window.
  * @param {ReconnectContext} context
  * @param {Partial<ReconnectBounds>} [bounds]
  * @returns {ReconnectDecision}

@@ -15,7 +15,11 @@ export type Terms = {
     windowMs: number;
 };
 export type ResumptionActions = {
-    ask: (token: string) => void;
+    /**
+     * The attempts with one token are counted: of two that the server hears
+     * of, in whichever order, the later is where we are.
+     */
+    ask: (token: string, attempt: number) => void;
     /**
      * The server has answered, but not yet decided.
      */
@@ -38,7 +42,8 @@ export type ResumptionActions = {
 /** @typedef {{ token: string, windowMs: number }} Terms */
 /**
  * @typedef {object} ResumptionActions
- * @property {(token: string) => void} ask
+ * @property {(token: string, attempt: number) => void} ask The attempts with one token are counted: of two that the server hears
+ *   of, in whichever order, the later is where we are.
  * @property {() => void} pause The server has answered, but not yet decided.
  * @property {(message: ResumedMessage, ack: number, ready: ReadyMessage) => void} resumed
  * @property {(ready: ReadyMessage | null) => void} gone The old session is. What greeted meanwhile, if anything, goes on.
@@ -55,6 +60,8 @@ export declare class Resumption {
     get attached(): boolean;
     /** Whether a session is kept that is without a connection. */
     get pending(): boolean;
+    /** How long from a break the session is kept; undefined if there is none that may be. */
+    get windowMs(): number | undefined;
     /** @param {string} protocol The one that the server chose. */
     opened(protocol: string): void;
     /**

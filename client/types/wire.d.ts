@@ -18,8 +18,12 @@ export declare class Wire {
     begin(numbered: boolean): void;
     /** The connection is gone; the session may go on over another. */
     interrupt(): void;
-    /** @param {string} token Asks for it to go on over this one. */
-    ask(token: string): void;
+    /**
+     * Asks for it to go on over this one.
+     * @param {string} token
+     * @param {number} attempt
+     */
+    ask(token: string, attempt: number): void;
     /**
      * It goes on.
      * @param {number} ack The highest of our numbers that the server has.

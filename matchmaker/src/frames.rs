@@ -25,8 +25,8 @@ impl Matchmaker {
     pub(crate) fn handle(&mut self, session: SessionKey, client_seq: u64, kind: Up, now: Time) -> Result<(), Breach> {
         match kind {
             Up::End => self.end(session, now),
-            Up::ResumeSession { token, next_token, ack } => {
-                self.resume_session(session, Wanted { token, next_token, ack }, now)?;
+            Up::ResumeSession { token, next_token, ack, attempt } => {
+                self.resume_session(session, Wanted { token, next_token, ack, attempt }, now)?;
             }
             Up::Adopted => self.tell_former(session, 0),
             Up::Settle { ack } => {

@@ -21,6 +21,8 @@ pub(crate) struct Resumable {
     pub(crate) token: TokenHash,
     /// The one before, until the client has spoken after its last resume.
     pub(crate) earlier_token: Option<TokenHash>,
+    /// Which attempt of its client's the last resume was, until the client has spoken; 0 when it didn't say.
+    pub(crate) resume_attempt: u32,
     pub(crate) window: Duration,
     /// Until when it is kept; `None` while it has a socket.
     pub(crate) detached_until: Option<Time>,
@@ -42,6 +44,7 @@ impl Resumable {
             epoch: announced.epoch,
             token: announced.token,
             earlier_token: announced.earlier_token,
+            resume_attempt: 0,
             window: announced.window,
             detached_until: None,
             former: VecDeque::new(),

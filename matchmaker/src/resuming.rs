@@ -22,6 +22,7 @@ pub(crate) struct Wanted {
     pub(crate) token: TokenHash,
     pub(crate) next_token: TokenHash,
     pub(crate) ack: u64,
+    pub(crate) attempt: u32,
 }
 
 /// Resumes that wait, by their tokens.
@@ -106,13 +107,21 @@ impl Matchmaker {
         self.is_linked(session) && self.is_behind(session)
     }
 
-    /// Two that show the same token at once are the same client, and the later connection is the one that counts.
+    /// Two that show the same token at once are the same client, and the later attempt is the one that counts.
     fn hold_resume(&mut self, heir: SessionKey, wanted: Wanted, now: Time) {
-        let earlier = self.take_held(wanted.token).map(|(earlier, _)| earlier);
-        // Its gateway asks again after its link was lost.
-        if let Some(earlier) = earlier.filter(|earlier| *earlier != heir) {
-            self.tell(earlier, Down::ResumeFailed);
-        }
+        let held = self.take_held(wanted.token);
+        // Else its gateway asks again after its link was lost.
+        let (heir, wanted) = match held.filter(|(other, _)| *other != heir) {
+            Some((other, later)) if later.attempt > wanted.attempt => {
+                self.tell(heir, Down::ResumeFailed);
+                (other, later)
+            }
+            Some((other, _)) => {
+                self.tell(other, Down::ResumeFailed);
+                (heir, wanted)
+            }
+            None => (heir, wanted),
+        };
         let until = (Time::ZERO + self.config.recovery).max(now + self.config.link_grace);
         let heir = self.sessions[heir].client;
         self.held.0.insert(wanted.token, HeldResume { heir, wanted, until });
@@ -131,8 +140,12 @@ impl Matchmaker {
 
     /// The session goes on where the new one is, which is forgotten.
     fn hand_over(&mut self, heir: SessionKey, session: SessionKey, wanted: Wanted, now: Time) {
-        let log = &self.sessions[session].resumable.as_ref().expect("only these have tokens").log;
-        if !(log.acknowledged()..=log.seq()).contains(&wanted.ack) {
+        let own = self.sessions[session].resumable.as_ref().expect("only these have tokens");
+        let log = &own.log;
+        // By an attempt that its client made later.
+        let is_repeat = own.earlier_token == Some(wanted.token);
+        let is_overtaken = is_repeat && wanted.attempt > 0 && wanted.attempt <= own.resume_attempt;
+        if is_overtaken || !(log.acknowledged()..=log.seq()).contains(&wanted.ack) {
             return self.tell(heir, Down::ResumeFailed);
         }
         self.leave_behind(session);
@@ -144,6 +157,7 @@ impl Matchmaker {
         self.sessions.rotate_tokens(session, wanted.token, wanted.next_token);
         let (_, resumable) = self.sessions[session].resumable_mut().expect("only these have tokens");
         resumable.former.push_back(former);
+        resumable.resume_attempt = wanted.attempt;
         resumable.epoch = resumable.epoch.saturating_add(1);
         resumable.log.acknowledge(wanted.ack);
         resumable.told_taken = resumable.taken;

@@ -41,6 +41,7 @@ impl Matchmaker {
         let taken = resumable.taken;
         let is_news = taken > resumable.told_taken;
         resumable.told_taken = taken;
+        resumable.resume_attempt = 0;
         self.sessions.settle_tokens(session);
         if is_news {
             self.tell(session, Down::Settled { taken });

@@ -45,7 +45,7 @@ pub enum Up {
     Decline { ticket: TicketNumber },
     Broken { ticket: TicketNumber },
     Detach,
-    ResumeSession { token: TokenHash, next_token: TokenHash, ack: u64 },
+    ResumeSession { token: TokenHash, next_token: TokenHash, ack: u64, attempt: u32 },
     Adopted,
     Settle { ack: u64 },
 }

@@ -26,7 +26,7 @@ pub struct LinkPings {
 
 impl Default for LinkPings {
     fn default() -> Self {
-        LinkPings { interval: Duration::from_secs(10), timeout: Duration::from_secs(5) }
+        LinkPings { interval: Duration::from_secs(2), timeout: Duration::from_secs(5) }
     }
 }
 

@@ -114,7 +114,7 @@ impl Healthcheck {
 #[command(next_help_heading = "Link")]
 pub(crate) struct LinkArgs {
     /// How often gateway and matchmaker ask whether the other is there
-    #[arg(long, env, default_value = "10000", value_name = "MS", value_parser = positive_milliseconds)]
+    #[arg(long, env, default_value = "2000", value_name = "MS", value_parser = positive_milliseconds)]
     link_ping_interval_ms: Milliseconds,
     /// How long they wait for the answer before they give the link up
     #[arg(long, env, default_value = "5000", value_name = "MS", value_parser = positive_milliseconds)]

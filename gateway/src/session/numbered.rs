@@ -50,7 +50,9 @@ impl Session {
         }
         self.handling = message.seq;
         match (over_rate, message.message) {
-            (None, Ok(ClientMessage::Resume { token })) => self.want_resume(token, message.ack.unwrap_or(0), now),
+            (None, Ok(ClientMessage::Resume { token, attempt })) => {
+                self.want_resume(token, message.ack.unwrap_or(0), attempt, now);
+            }
             (None, Ok(kind)) => self.handle_message(kind, now),
             (None, Err(refusal)) => self.refuse_bad_message(refusal, now),
             (Some((retry_after, is_told)), _) => self.refuse_over_rate(retry_after, is_told),

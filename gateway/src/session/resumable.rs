@@ -50,6 +50,7 @@ pub(super) struct Resumable {
 pub(super) struct Wanted {
     pub(super) token: TokenHash,
     pub(super) ack: u64,
+    pub(super) attempt: u32,
 }
 
 /// What the matchmaker has not been told of both sides' numbers.

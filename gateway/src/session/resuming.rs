@@ -17,7 +17,7 @@ use super::{Link, Session};
 
 impl Session {
     /// The client wants an earlier session back.
-    pub(super) fn want_resume(&mut self, token: Option<ResumeToken>, ack: u64, now: Time) {
+    pub(super) fn want_resume(&mut self, token: Option<ResumeToken>, ack: u64, attempt: u32, now: Time) {
         let is_unavailable = self.is_unavailable(now);
         let is_fresh = self.attempt == 0;
         let Some(resumable) = &mut self.resumable else { return };
@@ -29,16 +29,16 @@ impl Session {
             return self.refuse_unavailable();
         }
         resumable.shown = Some(token.hash());
-        resumable.wanted = Some(Wanted { token: token.hash(), ack });
+        resumable.wanted = Some(Wanted { token: token.hash(), ack, attempt });
         self.push_wanted();
     }
 
     /// Asks the matchmaker for the session that the client wants, if it wants one.
     pub(super) fn push_wanted(&mut self) {
         let Some(resumable) = &self.resumable else { return };
-        if let Some(Wanted { token, ack }) = resumable.wanted {
+        if let Some(Wanted { token, ack, attempt }) = resumable.wanted {
             let next_token = resumable.next_token().hash();
-            self.push_frame(Up::ResumeSession { token, next_token, ack });
+            self.push_frame(Up::ResumeSession { token, next_token, ack, attempt });
         }
     }
 

@@ -106,9 +106,8 @@ fn numbered_or_of_resumable(client: char, words: &[&str]) -> Option<Event> {
         ["identify", user] => Speech::Identify(user.into()),
         ["broken", number] => Speech::Broken { ticket: ticket(number) },
         ["detach"] => Speech::Detach,
-        ["resume", token, next, ack] => {
-            Speech::Resume { token: only_char(token), next: only_char(next), ack: ack.parse().unwrap() }
-        }
+        ["resume", token, next, ack] => resume([token, next, ack, "0"]),
+        ["resume", token, next, ack, "try", attempt] => resume([token, next, ack, attempt]),
         ["adopted"] => Speech::Adopted,
         ["settle", ack] => Speech::Settle { ack: ack.parse().unwrap() },
         _ => {
@@ -164,6 +163,11 @@ fn announced_room(words: &[&str]) -> Was {
 
 fn only_char(word: &str) -> char {
     word.chars().next().unwrap()
+}
+
+fn resume([token, next, ack, attempt]: [&str; 4]) -> Speech {
+    let (token, next) = (only_char(token), only_char(next));
+    Speech::Resume { token, next, ack: ack.parse().unwrap(), attempt: attempt.parse().unwrap() }
 }
 
 fn pool_named(name: &str) -> &'static str {

@@ -92,7 +92,7 @@ fn attach_resumable(client: ClientId, token: u8) -> Up {
 }
 
 fn resume(token: u8, next_token: u8, ack: u64) -> Up {
-    Up::ResumeSession { token: token_hash(token), next_token: token_hash(next_token), ack }
+    Up::ResumeSession { token: token_hash(token), next_token: token_hash(next_token), ack, attempt: 0 }
 }
 
 fn token_hash(token: u8) -> TokenHash {

@@ -44,10 +44,11 @@ impl From<UpFrame> for v1::UpFrame {
             Up::Decline { ticket } => up_frame::Kind::Decline(v1::Decline { ticket: Some(ticket.into()) }),
             Up::Broken { ticket } => up_frame::Kind::Broken(v1::Broken { ticket: Some(ticket.into()) }),
             Up::Detach => up_frame::Kind::Detach(v1::Detach {}),
-            Up::ResumeSession { token, next_token, ack } => up_frame::Kind::ResumeSession(v1::ResumeSession {
+            Up::ResumeSession { token, next_token, ack, attempt } => up_frame::Kind::ResumeSession(v1::ResumeSession {
                 token_hash: Bytes::copy_from_slice(token.as_bytes()),
                 next_token_hash: Bytes::copy_from_slice(next_token.as_bytes()),
                 ack,
+                attempt,
             }),
             Up::Adopted => up_frame::Kind::Adopted(v1::Adopted {}),
             Up::Settle { ack } => up_frame::Kind::Settle(v1::Settle { ack }),
@@ -83,6 +84,7 @@ impl UpFrame {
                 token: token_hash(&resume.token_hash)?,
                 next_token: token_hash(&resume.next_token_hash)?,
                 ack: resume.ack,
+                attempt: resume.attempt,
             },
             up_frame::Kind::Adopted(v1::Adopted {}) => Up::Adopted,
             up_frame::Kind::Settle(settle) => Up::Settle { ack: settle.ack },

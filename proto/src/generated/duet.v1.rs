@@ -404,6 +404,10 @@ pub struct ResumeSession {
     /// The highest `seq` that the client has handled.
     #[prost(uint64, tag = "3")]
     pub ack: u64,
+    /// How often the client has asked with this token, this time included; 0 when it doesn't say. Of two that ask, the higher is where
+    /// the client is, in whichever order they come.
+    #[prost(uint32, tag = "4")]
+    pub attempt: u32,
 }
 /// The session that was resumed is here: who had it before is told that it has lost it, by `SessionEnded`. Were it told sooner, and the
 /// matchmaker died before `SessionResumed` arrived, nobody would have it any more.

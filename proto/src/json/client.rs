@@ -63,6 +63,8 @@ pub enum ClientMessage {
     Resume {
         /// The session's; `None` for a text that is no token.
         token: Option<ResumeToken>,
+        /// How often the client has asked with it, this time included; 0 when it doesn't say.
+        attempt: u32,
     },
 }
 
@@ -160,7 +162,9 @@ impl Fields<'_> {
     /// A text that is no token is as good as an unknown one.
     fn resume(&self) -> Result<ClientMessage, Refusal> {
         let token = self.required_text("token", bounds::TOKEN)?;
-        Ok(ClientMessage::Resume { token: ResumeToken::parse(&token) })
+        let attempt = self.number("attempt")?.unwrap_or(0);
+        let attempt = u32::try_from(attempt).map_err(|_| field("attempt", "is too large"))?;
+        Ok(ClientMessage::Resume { token: ResumeToken::parse(&token), attempt })
     }
 
     fn wishes(&self) -> Result<Wishes, Refusal> {

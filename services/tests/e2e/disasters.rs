@@ -216,7 +216,7 @@ async fn a_gateway_freezes_and_its_phones_notice_and_go_on_over_the_other() {
 
 #[tokio::test]
 async fn the_matchmaker_freezes_and_the_calls_go_on_when_it_thaws() {
-    // Scaled down: a dead link is found after 15 s otherwise.
+    // Scaled down: a dead link is found after 7 s otherwise.
     let pings = ["--link-ping-interval-ms", "300", "--link-ping-timeout-ms", "300"];
     let mesh = Mesh::start(&pings, &pings);
     let calls = Calls::start(mesh.pairs(100).await).await;

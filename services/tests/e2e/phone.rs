@@ -37,6 +37,8 @@ pub(crate) struct Phone {
     /// Silence after which it asks whether anybody is there, and again until it gives the connection up.
     pub(crate) silence: Duration,
     pub(crate) resumes: u32,
+    /// How often it has asked with its token.
+    attempts: u32,
 }
 
 /// Offers the layer, and gets it.
@@ -63,6 +65,7 @@ impl Phone {
             kept: VecDeque::new(),
             silence: PATIENCE,
             resumes: 0,
+            attempts: 0,
         };
         let ready = phone.read().await.unwrap();
         assert_eq!(ready["type"], "ready");
@@ -236,8 +239,9 @@ impl Phone {
             return false;
         }
         loop {
-            let resume = json!({"type": "resume", "token": self.token, "ack": self.handled}).to_string();
-            self.send(resume).await;
+            self.attempts += 1;
+            let resume = json!({"type": "resume", "token": self.token, "ack": self.handled, "attempt": self.attempts});
+            self.send(resume.to_string()).await;
             let Some(answer) = self.read().await else { return false };
             match (answer["type"].as_str().unwrap(), answer["code"].as_str()) {
                 ("resumed", _) => {
@@ -257,6 +261,7 @@ impl Phone {
     async fn adopt(&mut self, resumed: &Value) {
         assert_eq!(text(resumed, "clientId"), self.id, "another's session");
         self.token = text(resumed, "resumeToken");
+        self.attempts = 0;
         let ack = resumed["ack"].as_u64().unwrap();
         self.kept.retain(|(seq, _)| *seq > ack);
         self.ping().await;

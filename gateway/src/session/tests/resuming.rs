@@ -10,7 +10,7 @@ fn resume(number: u8, ack: u64) -> String {
 }
 
 fn asked(number: u8, ack: u64) -> String {
-    frame(Up::ResumeSession { token: token(number).hash(), next_token: token(2).hash(), ack })
+    frame(Up::ResumeSession { token: token(number).hash(), next_token: token(2).hash(), ack, attempt: 0 })
 }
 
 /// Session 3, in a room with its third attempt.

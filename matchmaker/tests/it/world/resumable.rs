@@ -51,6 +51,7 @@ pub(crate) enum Speech {
         token: char,
         next: char,
         ack: u64,
+        attempt: u32,
     },
     Adopted,
     Settle {
@@ -118,8 +119,8 @@ impl World {
             Speech::Identify(user) => Up::Identify(Identity { user, verified: false }),
             Speech::Broken { ticket } => Up::Broken { ticket },
             Speech::Detach => Up::Detach,
-            Speech::Resume { token, next, ack } => {
-                Up::ResumeSession { token: token_hash(token), next_token: token_hash(next), ack }
+            Speech::Resume { token, next, ack, attempt } => {
+                Up::ResumeSession { token: token_hash(token), next_token: token_hash(next), ack, attempt }
             }
             Speech::Adopted => Up::Adopted,
             Speech::Settle { ack } => Up::Settle { ack },

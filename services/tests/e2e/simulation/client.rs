@@ -21,6 +21,8 @@ pub(super) struct Client {
     /// What it wants to say on its connection.
     pub(super) outbox: VecDeque<String>,
     token: Option<String>,
+    /// How often it has asked with its token.
+    attempts: u32,
     /// The highest number of the server's that it has handled.
     handled: u64,
     /// The number of its newest message.
@@ -76,6 +78,7 @@ impl Client {
             stage: Stage::Away,
             outbox: VecDeque::new(),
             token: None,
+            attempts: 0,
             handled: 0,
             said: 0,
             kept: VecDeque::new(),
@@ -177,7 +180,8 @@ impl Client {
 
     fn ask_for_resume(&mut self) {
         self.stage = Stage::Resuming;
-        let resume = json!({"type": "resume", "token": self.token, "ack": self.handled});
+        self.attempts += 1;
+        let resume = json!({"type": "resume", "token": self.token, "ack": self.handled, "attempt": self.attempts});
         self.outbox.push_back(resume.to_string());
     }
 
@@ -279,6 +283,7 @@ impl Client {
         assert_eq!(self.stage, Stage::Resuming);
         assert_eq!(resumed["clientId"].as_str(), self.id.as_deref(), "another's session");
         self.stage = Stage::Ready;
+        self.attempts = 0;
         self.is_known = true;
         self.resumes += 1;
         self.token = Some(resumed["resumeToken"].as_str().unwrap().to_owned());

@@ -201,13 +201,6 @@ impl World {
     /// A socket breaks. If only the client notices, the gateway does so some seconds later.
     pub(super) fn break_socket(&mut self, client: usize, both_notice: bool) {
         let Some(Socket { gateway, number, .. }) = self.sockets[client] else { return };
-        // A resume that is overtaken by the one of the client's next connection would win over it: that its gateway's link is slower
-        // than the client is not meant to happen.
-        let resumes = self.clients[client].stage == Stage::Resuming;
-        let both_notice = both_notice || resumes;
-        if resumes {
-            self.carry_link(gateway, 1_000);
-        }
         self.let_go(client);
         self.trace(|| format!("c{client} loses g{gateway}/{}, noticed: {both_notice}", number.0));
         if both_notice {

@@ -55,7 +55,7 @@ fn port(address: &str) -> &str {
     address.rsplit(':').next().unwrap()
 }
 
-/// Scaled down: 25 s, 10 s, 10 s and 5 s otherwise.
+/// Scaled down: 25 s, 10 s, 2 s and 5 s otherwise.
 const CLIENT_PINGS: [&str; 4] = ["--ping-interval-ms", "500", "--pong-timeout-ms", "500"];
 const LINK_PINGS: [&str; 4] = ["--link-ping-interval-ms", "500", "--link-ping-timeout-ms", "500"];
 

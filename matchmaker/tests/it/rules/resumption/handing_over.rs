@@ -276,3 +276,42 @@ fn who_has_been_resumed_again_and_again_is_not_remembered_for_ever() {
          > i ended: ResumedElsewhere"
     ));
 }
+
+#[test]
+fn of_several_attempts_the_highest_has_the_session_in_whichever_order_they_come() {
+    script(&format!(
+        "{A_AND_B_MET}
+         6 link 1 down
+         6 x attach 3 token X
+         6 x resume A C 2 try 2
+         > x is a, epoch 1: room 1.0 r1 b answers 0 default 6s sent 0, seq 2 taken 1 wants default
+         > b resumes 1.0 after #0
+         > x resumes 1.0 after #0
+         6 y attach 2 token Y
+         6 y resume A D 2 try 1
+         > y resumes nothing
+         6 y resume A D 2 try 2
+         > y resumes nothing
+         6 y resume A D 2 try 3
+         > y is a, epoch 2: room 1.0 r1 b answers 0 default 6s sent 0, seq 2 taken 1 wants default
+         > b resumes 1.0 after #0
+         > y resumes 1.0 after #0
+         7 z attach 3 token Z
+         7 z resume D E 2 try 1
+         > z is a, epoch 3: room 1.0 r1 b answers 0 default 7s sent 0, seq 2 taken 1 wants default
+         > b resumes 1.0 after #0
+         > z resumes 1.0 after #0"
+    ));
+    script(
+        "0 link 3 up
+         0 x attach 3 token X
+         0 x resume A C 0 try 2
+         deadline 5
+         1 y attach 3 token Y
+         1 y resume A D 0 try 1
+         > y resumes nothing
+         1 z attach 3 token Z
+         1 z resume A E 0 try 3
+         > x resumes nothing",
+    );
+}
