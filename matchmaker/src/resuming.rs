@@ -142,9 +142,9 @@ impl Matchmaker {
     fn hand_over(&mut self, heir: SessionKey, session: SessionKey, wanted: Wanted, now: Time) {
         let own = self.sessions[session].resumable.as_ref().expect("only these have tokens");
         let log = &own.log;
-        // By an attempt that its client made later.
+        // By an attempt that its client made later. The same one may come again: its gateway has lost its link.
         let is_repeat = own.earlier_token == Some(wanted.token);
-        let is_overtaken = is_repeat && wanted.attempt > 0 && wanted.attempt <= own.resume_attempt;
+        let is_overtaken = is_repeat && wanted.attempt > 0 && wanted.attempt < own.resume_attempt;
         if is_overtaken || !(log.acknowledged()..=log.seq()).contains(&wanted.ack) {
             return self.tell(heir, Down::ResumeFailed);
         }

@@ -290,8 +290,6 @@ fn of_several_attempts_the_highest_has_the_session_in_whichever_order_they_come(
          6 y attach 2 token Y
          6 y resume A D 2 try 1
          > y resumes nothing
-         6 y resume A D 2 try 2
-         > y resumes nothing
          6 y resume A D 2 try 3
          > y is a, epoch 2: room 1.0 r1 b answers 0 default 6s sent 0, seq 2 taken 1 wants default
          > b resumes 1.0 after #0
