@@ -56,7 +56,10 @@ async fn use_link(link: usize, mut dialed: Dialed, worker: &Worker) -> String {
     let why = loop {
         let batch = tokio::select! {
             batch = dialed.down.next() => batch,
-            () = worker.overflowed(link) => break "it does not take what it is sent".to_owned(),
+            () = worker.overflowed(link) => {
+                worker.shed(link);
+                break "it does not take what it is sent".to_owned();
+            }
         };
         match batch {
             Ok(frames) => frames.into_iter().for_each(|frame| worker.frame(frame)),

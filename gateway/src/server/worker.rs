@@ -1,6 +1,7 @@
 //! One worker: its connections by number, its links, and the passing of what the machines put out to where it goes.
 
 use std::cell::{Cell, RefCell};
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::io;
 use std::net::TcpListener;
@@ -11,6 +12,7 @@ use std::time::Duration;
 
 use duet_proto::frame::{DownFrame, UpFrame};
 use duet_proto::ids::{ClientId, SessionNumber};
+use duet_proto::link::QUEUE_LIMITS;
 use duet_proto::queue::{Refused, Sender};
 use duet_proto::time::Time;
 use duet_proto::token::ResumeToken;
@@ -241,6 +243,26 @@ impl Worker {
         self.shared.readiness.link_down(self.index);
         self.closed.notify_one();
         self.feed_all(link, Session::handle_link_down);
+    }
+
+    /// A link's matchmaker does not take what it is sent. If it is what is kept that does not fit, those sessions end for which it is
+    /// most: on the next link all of it would be sent again.
+    pub(super) fn shed(&self, link: usize) {
+        let on_link = self.all().into_iter().filter(|connection| connection.link == link);
+        let weighed = |connection: Rc<Connection>| {
+            let bytes = connection.session.borrow().backlog();
+            (bytes, connection)
+        };
+        let mut heaviest: Vec<_> = on_link.map(weighed).collect();
+        heaviest.sort_by_key(|(bytes, _)| Reverse(*bytes));
+        let mut total: usize = heaviest.iter().map(|(bytes, _)| bytes).sum();
+        for (bytes, connection) in heaviest {
+            if total <= QUEUE_LIMITS.bytes / 2 {
+                return;
+            }
+            total -= bytes;
+            self.feed(&connection, |session, _| session.handle_overflow());
+        }
     }
 
     /// Resolves when a link's queue overflowed: the matchmaker does not take what it is sent.

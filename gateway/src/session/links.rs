@@ -1,5 +1,7 @@
 //! What links do to a session: it is announced when one comes up, and its wishes wait while there is none.
 
+use duet_proto::close::CloseCode;
+use duet_proto::frame::Up;
 use duet_proto::time::Time;
 
 use super::activity::Activity;
@@ -22,6 +24,22 @@ impl Session {
     /// The link broke. What was sent on it may or may not have arrived.
     pub fn handle_link_down(&mut self, now: Time) {
         self.link = Link::DownSince(now);
+    }
+
+    /// How many bytes a new link would be burdened with for this session.
+    pub fn backlog(&self) -> usize {
+        let for_partner = match &self.activity {
+            Activity::InRoom(place) => place.to_partner.kept_bytes(),
+            Activity::Idle | Activity::Seeking(_) => 0,
+        };
+        for_partner + self.resumable.as_ref().map_or(0, |resumable| resumable.kept_bytes())
+    }
+
+    /// What is kept for this session and others is more than the link takes, and for this one it is most.
+    pub fn handle_overflow(&mut self) {
+        self.push_frame(Up::End);
+        self.is_over = true;
+        self.close(CloseCode::Policy);
     }
 
     /// When a wish that waits for a link is refused. A session that was told `waiting` keeps waiting in silence, as does one whose

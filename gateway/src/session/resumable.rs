@@ -131,6 +131,11 @@ impl Resumable {
         self.kept.push_back(compact(kind));
     }
 
+    /// Bytes of what is kept.
+    pub(super) fn kept_bytes(&self) -> usize {
+        self.kept.iter().map(Weigh::weight).sum()
+    }
+
     /// The highest number that the client has acknowledged.
     pub(super) fn acknowledged(&self) -> u64 {
         self.seq - self.kept.len() as u64

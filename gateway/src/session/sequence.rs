@@ -51,6 +51,11 @@ impl ToPartner {
         ToPartner { newest, kept, kept_bytes, open: false }
     }
 
+    /// Bytes of what is kept.
+    pub(super) fn kept_bytes(&self) -> usize {
+        self.kept_bytes
+    }
+
     pub(super) fn newest(&self) -> u64 {
         self.newest
     }

@@ -76,7 +76,9 @@ impl Oracle {
     pub(crate) fn feed(&mut self, event: Event, now: Time) -> Vec<String> {
         match event {
             // Here no link is lost: a link ends because its gateway has died or broken a rule.
-            Event::LinkUp(_) | Event::LinkDown(_) => unreachable!("links are lost in another random run"),
+            Event::LinkUp(_) | Event::LinkDown(_) | Event::LinkOverflow(..) => {
+                unreachable!("links are lost in another random run")
+            }
             Event::Boot(link) => {
                 if self.links.contains(&link) {
                     self.lines.push("old replaced".into());

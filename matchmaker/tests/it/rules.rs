@@ -65,6 +65,7 @@ fn event_named(text: &str) -> Event {
         ["timeout"] => Event::Timeout,
         ["link", link, "up"] => Event::LinkUp(link.parse().unwrap()),
         ["link", link, "down"] => Event::LinkDown(link.parse().unwrap()),
+        ["link", link, "overflows", fits] => Event::LinkOverflow(link.parse().unwrap(), fits.parse().unwrap()),
         ["link", link, "boot"] => Event::Boot(link.parse().unwrap()),
         [_, "attach", link] => Event::Attach(client, link.parse().unwrap(), Was::Idle { attempt: 0 }),
         [_, "attach", link, "idle", attempt] => {

@@ -36,6 +36,8 @@ pub(crate) enum Event {
     /// Its gateway starts anew, and links.
     Boot(u32),
     LinkDown(u32),
+    /// Its gateway takes too little, and of what is kept for it so many bytes fit.
+    LinkOverflow(u32, usize),
     Attach(char, u32, Was),
     AttachResumable(char, u32, Was, Box<Claim>),
     Frame(char, Act),
@@ -122,6 +124,7 @@ impl World {
                 self.link_up(link, now);
             }
             Event::LinkDown(link) => self.machine.link_down(self.links[&link], now),
+            Event::LinkOverflow(link, fits) => self.machine.link_overflowed(self.links[&link], fits, now),
             Event::Attach(client, link, was) => {
                 self.begin(client, link);
                 let (attempt, doing) = self.doing(was);

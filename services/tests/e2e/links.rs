@@ -107,3 +107,35 @@ async fn a_matchmaker_that_accepts_and_never_answers_is_tried_again() {
     client.refused("unavailable").await;
     timeout(PATIENCE, mute.accept()).await.expect("given up on").unwrap();
 }
+
+#[tokio::test]
+async fn what_is_more_than_a_link_holds_ends_the_heaviest_sessions_and_no_others() {
+    let duet = Deployment::with(Shape::TwoProcesses, &["--message-rate", "0", "--workers", "1"], &[]);
+    let (mut quiet, mut partner, _) = pair(&duet.gateway).await;
+    let mut flooders = Vec::new();
+    for _ in 0..15 {
+        let (one, other, _) = pair(&duet.gateway).await;
+        flooders.extend([one, other]);
+    }
+    duet.processes[0].signal("STOP");
+    quiet.say(r#"{"type":"ice","candidate":"quiet"}"#).await;
+    let large = format!(r#"{{"type":"offer","sdp":"{}"}}"#, "x".repeat(60_000));
+    let floods = flooders.into_iter().map(|mut flooder| {
+        let large = large.clone();
+        async move {
+            for _ in 0..17 {
+                flooder.say(&large).await;
+            }
+            flooder
+        }
+    });
+    let mut flooders = futures_util::future::join_all(floods).await;
+    // Those that are heaviest are sent away while the matchmaker still stands still.
+    let closed =
+        futures_util::future::select_all(flooders.iter_mut().map(|flooder| Box::pin(flooder.closed()))).await.0;
+    assert_eq!(u16::from(closed.code), 1008);
+    duet.processes[0].signal("CONT");
+    assert_eq!(partner.expect("ice").await["candidate"], "quiet");
+    partner.say(r#"{"type":"ice","candidate":"back"}"#).await;
+    assert_eq!(quiet.expect("ice").await["candidate"], "back");
+}

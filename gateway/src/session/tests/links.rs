@@ -120,3 +120,14 @@ fn leaving_without_a_link_is_announced_as_rest() {
     assert_eq!(script.says(r#"{"type":"leave"}"#), [""; 0]);
     assert_eq!(script.link_up(), [frame(Up::Attach(attach(2, Doing::Idle)))]);
 }
+
+#[test]
+fn a_session_that_is_too_much_for_the_link_is_sent_away() {
+    let mut script = Script::in_room();
+    assert_eq!(script.session.backlog(), 0);
+    script.says(&format!(r#"{{"type":"offer","sdp":"{}"}}"#, "x".repeat(1000)));
+    assert!((1000..1200).contains(&script.session.backlog()));
+    let outputs = script.feed(|session, _| session.handle_overflow());
+    assert_eq!(outputs, [frame(Up::End), "Close(Policy)".to_owned()]);
+    assert!(script.session.is_over());
+}

@@ -22,7 +22,7 @@ impl Judge {
         let ended =
             |link: u32| before.people.iter().filter(move |person| person.link == link).map(|person| person.name);
         match event {
-            Event::LinkUp(link) | Event::LinkDown(link) | Event::Boot(link) => {
+            Event::LinkUp(link) | Event::LinkDown(link) | Event::LinkOverflow(link, _) | Event::Boot(link) => {
                 ended(*link).for_each(|name| drop(self.rooms.remove(&name)));
             }
             Event::Frame(name, Act::Join { .. } | Act::Next { .. } | Act::Leave { .. } | Act::End) => {

@@ -138,8 +138,7 @@ async fn pause(time: Duration) {
 /// The gateways'.
 pub(super) const PORT: u16 = 80;
 const CONNECT_WITHIN: Duration = Duration::from_secs(2);
-/// For `ready` and `resumed`. A resume that was given up may still be under way, and could win over the next one; so this is longer than
-/// any link stalls, and no longer than leaves time to resume elsewhere when a link is dead.
-const READY_WITHIN: Duration = Duration::from_secs(10);
+/// For `ready` and `resumed`.
+const READY_WITHIN: Duration = Duration::from_secs(5);
 const PING_EVERY: Duration = Duration::from_secs(1);
 const SILENT_AT_MOST: Duration = Duration::from_secs(4);

@@ -10,7 +10,6 @@ use rand::RngExt;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 
-use super::talk::Stage;
 use super::trace;
 use super::trouble::{Fault, Pair, Trouble};
 use super::world::{GATEWAYS, MATCHMAKER, World, client_name, gateway_name};
@@ -50,8 +49,6 @@ impl Faults {
         let client = dice.random_range(0..world.clients.len());
         let gateway = dice.random_range(0..GATEWAYS);
         match dice.random_range(0..100) {
-            // A resume that the client gives up may win over its next one.
-            0..45 if world.clients[client].talk.borrow().stage != Stage::Ready => {}
             0..10 => {
                 trace(world.elapsed(), || format!("client {client} loses its connection"));
                 self.count += 1;
@@ -109,18 +106,9 @@ impl Faults {
         }
     }
 
-    /// Only while both links are known to be alive: what a gateway announces of sessions that went elsewhere while its link was dead
-    /// is older than what the other one says of them.
     fn kill_matchmaker(&mut self, world: &mut World, dice: &mut StdRng) {
-        let (_, troubled_until) = self.troubled;
-        if troubled_until > world.elapsed() || (0..GATEWAYS).any(|gateway| self.is_busy(&link(gateway))) {
-            return;
-        }
-        let is_silent = self.under_way.is_empty() && world.all_are_ready() && dice.random();
-        self.kill(MATCHMAKER.to_owned(), is_silent, world, dice);
-        if let (true, Some((end, _))) = (is_silent, self.under_way.last()) {
-            // A gateway finds out when it says something; one that has nothing to say would be too late.
-            self.pass(world, *end + Duration::from_secs(1));
+        if (0..GATEWAYS).all(|gateway| !self.is_busy(&link(gateway))) {
+            self.kill(MATCHMAKER.to_owned(), self.under_way.is_empty() && dice.random(), world, dice);
         }
     }
 
@@ -189,5 +177,5 @@ fn link(gateway: usize) -> Pair {
 /// Of a fault.
 const LONGEST: Duration = Duration::from_secs(8);
 /// Until a link's ends have both found out that it is dead, and there is another.
-const DEAD_LINK: Duration = Duration::from_secs(17);
+const DEAD_LINK: Duration = Duration::from_secs(9);
 const BETWEEN_DEATHS: Duration = Duration::from_secs(12);

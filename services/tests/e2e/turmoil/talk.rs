@@ -25,6 +25,8 @@ pub(super) struct Talk {
     /// The partner's messages.
     pub(super) heard: u64,
     pub(super) resumes: u64,
+    /// How often it has asked with its token.
+    attempts: u32,
     /// So many messages are to be heard.
     pub(super) goal: u64,
     pub(super) is_silent: bool,
@@ -67,6 +69,7 @@ impl Talk {
             room: None,
             heard: 0,
             resumes: 0,
+            attempts: 0,
             goal: 0,
             is_silent: false,
         }
@@ -155,7 +158,8 @@ impl Talk {
 
     fn ask_for_resume(&mut self) {
         self.stage = Stage::Resuming;
-        let resume = json!({"type": "resume", "token": self.token, "ack": self.handled});
+        self.attempts += 1;
+        let resume = json!({"type": "resume", "token": self.token, "ack": self.handled, "attempt": self.attempts});
         self.outbox.push_back(resume.to_string());
     }
 
@@ -201,6 +205,7 @@ impl Talk {
         assert_eq!(resumed["roomId"].as_str(), self.room.as_ref().map(|room| room.id.as_str()), "another room");
         self.stage = Stage::Ready;
         self.resumes += 1;
+        self.attempts = 0;
         self.token = Some(resumed["resumeToken"].as_str().unwrap().to_owned());
         self.taken(resumed["ack"].as_u64().unwrap());
         self.ping();

@@ -114,11 +114,6 @@ impl World {
         self.clients[index ^ 1].talk.borrow()
     }
 
-    /// Whether each has its session on a connection.
-    pub(super) fn all_are_ready(&self) -> bool {
-        self.clients.iter().all(|client| client.talk.borrow().stage == Stage::Ready)
-    }
-
     pub(super) fn sum(&self, count: impl Fn(&Talk) -> u64) -> u64 {
         self.clients.iter().map(|client| count(&client.talk.borrow())).sum()
     }

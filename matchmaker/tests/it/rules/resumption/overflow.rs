@@ -119,3 +119,32 @@ fn only_the_last_of_its_own_messages_are_handed_over() {
     a_has_sent(repeated, 2, " owes 100000 bytes owes x");
     a_has_sent("6 a forward 1.0 1 131073\n> b gets 1.0 #1 131073 bytes", 1, " owes 131073 bytes");
 }
+
+#[test]
+fn a_link_that_takes_too_little_loses_the_sessions_for_which_most_is_kept() {
+    script(&format!(
+        "{A_AND_B_MET}
+         6 c attach 1 token C
+         6 d attach 2 token D
+         6 c join 1
+         > c waiting 1.0 default at 1 0s [1]
+         6 d join 1
+         > c matched 1.0 d r2 answers 0s [2]
+         > d matched 1.0 c r2 offers 0s [1]
+         6 b forward 1.0 1 100000
+         > a gets 1.0 #1 100000 bytes [3 taken 1]
+         6 d forward 1.0 1 1000
+         > c gets 1.0 #1 1000 bytes [3]
+         7 link 1 overflows 50000
+         > a ended: Overflow
+         > b left 1.0 disconnected requeued [2 taken 1]
+         > b waiting 1.1 default at 1 2s [3 taken 1]
+         8 link 1 up
+         8 c attach 1 room 1.0 r2 d answers 0 default 2 token C seq 2
+         > c gets 1.0 #1 1000 bytes [3]
+         > d resumes 1.0 after #0, passed #1
+         > c resumes 1.0 after #0
+         8 a attach 1 room 1.0 r1 b answers 0 default 2 token A seq 2
+         > a ended: Overflow"
+    ));
+}
