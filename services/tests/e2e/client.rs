@@ -5,13 +5,19 @@ use std::time::Duration;
 use futures_util::{SinkExt, StreamExt};
 use serde_json::Value;
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep_until, timeout};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
 /// Far longer than anything takes: a test that waits for it has failed.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A wait that is itself part of what is played: the pace of a load, the delay before a retry or another look, an outage. Never for something to
+/// have happened.
+pub(crate) async fn pause(time: Duration) {
+    sleep_until(Instant::now() + time).await;
+}
 
 pub(crate) struct Client {
     socket: WebSocketStream<MaybeTlsStream<TcpStream>>,

@@ -14,8 +14,8 @@ use duet_proto::v1::matchmaker_client::MatchmakerClient;
 use serde_json::json;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
-use tokio::time::sleep;
 
+use crate::client::pause;
 use crate::phone::Phone;
 use crate::process::{Deployment, Duet, GATEWAY, Shape};
 use party::{Party, Verdict};
@@ -224,7 +224,7 @@ async fn the_matchmaker_freezes_and_the_calls_go_on_when_it_thaws() {
     // Both gateways find out by themselves.
     for gateway in &mesh.gateways {
         while crate::http::get(gateway, "/readyz").await.status == 200 {
-            sleep(Duration::from_millis(20)).await;
+            pause(Duration::from_millis(20)).await;
         }
     }
     mesh.process(0).signal("CONT");
@@ -256,7 +256,7 @@ async fn a_long_outage_of_the_matchmaker_pauses_the_calls_and_loses_nothing() {
     let calls = Calls::start(mesh.pairs(50).await).await;
     drop(mesh.processes[0].take());
     // As long as nobody is there, it makes no difference how long it is, and that is what is shown.
-    sleep(scaled(Duration::from_secs(600), Duration::from_secs(4))).await;
+    pause(scaled(Duration::from_secs(600), Duration::from_secs(4))).await;
     mesh.restart(0);
     let recovered = calls.recover().await;
     calls.end("matchmaker away for long", recovered).await;
@@ -285,7 +285,7 @@ async fn a_soak_in_which_one_disaster_follows_the_other_leaves_nothing_behind() 
         calls.go_on().await;
         recovered = recovered.max(lost.elapsed());
         // The next one comes when the matchmaker has recovered from this one: two at once may cost a session.
-        sleep(scaled(Duration::from_secs(15), Duration::from_secs(1))).await;
+        pause(scaled(Duration::from_secs(15), Duration::from_secs(1))).await;
         if Instant::now() > end {
             break;
         }
@@ -298,6 +298,6 @@ async fn a_soak_in_which_one_disaster_follows_the_other_leaves_nothing_behind() 
         if (stats.sessions, stats.waiting, stats.rooms) == (0, 0, 0) {
             break;
         }
-        sleep(Duration::from_millis(50)).await;
+        pause(Duration::from_millis(50)).await;
     }
 }

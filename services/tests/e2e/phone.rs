@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::tungstenite::http::header::SEC_WEBSOCKET_PROTOCOL;
@@ -15,7 +15,7 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
-use crate::client::PATIENCE;
+use crate::client::{PATIENCE, pause};
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
@@ -214,7 +214,7 @@ impl Phone {
     }
 
     async fn say_again(&mut self, refusal: &Value) {
-        sleep(Duration::from_millis(refusal["retryAfterMs"].as_u64().unwrap())).await;
+        pause(Duration::from_millis(refusal["retryAfterMs"].as_u64().unwrap())).await;
         let from = refusal["refused"].as_u64().unwrap();
         self.send_kept(from).await;
     }
@@ -228,7 +228,7 @@ impl Phone {
                 return;
             }
             assert!(attempt < 500, "no gateway lets it in");
-            sleep(Duration::from_millis(20)).await;
+            pause(Duration::from_millis(20)).await;
         }
     }
 
@@ -249,7 +249,7 @@ impl Phone {
                     return true;
                 }
                 ("error", Some("unavailable")) => {
-                    sleep(Duration::from_millis(answer["retryAfterMs"].as_u64().unwrap())).await;
+                    pause(Duration::from_millis(answer["retryAfterMs"].as_u64().unwrap())).await;
                 }
                 // This gateway goes away, too.
                 ("going-away", _) => {}

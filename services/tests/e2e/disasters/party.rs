@@ -6,9 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tokio::time::sleep;
 
-use crate::client::Client;
+use crate::client::{Client, pause};
 use crate::phone::Phone;
 
 pub(crate) enum Party {
@@ -100,7 +99,7 @@ impl Party {
             if !has_said_last {
                 has_said_last = last_heard.is_some() || is_over.load(Ordering::Relaxed);
                 self.say_number(&mut sent, has_said_last).await;
-                sleep(PACE).await;
+                pause(PACE).await;
             }
         }
         verdict.sent = sent;

@@ -16,7 +16,7 @@ use turmoil::{Builder, Sim};
 
 use super::client;
 use super::network::{connector, incoming};
-use super::talk::{Stage, Talk};
+use super::talk::Talk;
 
 pub(super) struct World {
     pub(super) sim: Sim<'static>,

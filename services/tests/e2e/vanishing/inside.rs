@@ -6,9 +6,8 @@ use std::process::Command;
 use std::time::Duration;
 
 use serde_json::json;
-use tokio::time::sleep;
 
-use crate::client::Client;
+use crate::client::{Client, pause};
 use crate::disasters::{Calls, Mesh};
 use crate::http::get;
 use crate::phone::Phone;
@@ -103,7 +102,7 @@ async fn a_client_that_vanishes_is_noticed_by_its_silence() {
 async fn link_is_given_up(mesh: &Mesh) {
     for gateway in &mesh.gateways {
         while get(gateway, "/readyz").await.status == 200 {
-            sleep(Duration::from_millis(20)).await;
+            pause(Duration::from_millis(20)).await;
         }
     }
 }
