@@ -1,19 +1,15 @@
 //! One worker: its connections by number, its links, and the passing of what the machines put out to where it goes.
 
 use std::cell::{Cell, RefCell};
-use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::io;
 use std::net::TcpListener;
 use std::ops::Deref;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
 
 use duet_proto::frame::{DownFrame, UpFrame};
 use duet_proto::ids::{ClientId, SessionNumber};
-use duet_proto::link::QUEUE_LIMITS;
-use duet_proto::queue::{Refused, Sender};
 use duet_proto::time::Time;
 use duet_proto::token::ResumeToken;
 use futures_util::Stream;
@@ -21,12 +17,17 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::runtime::Builder;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::{JoinSet, LocalSet};
-use tokio::time::timeout;
 
 use super::clock::Clock;
 use super::connection::{Connection, Outgoing, SocketEnd};
 use super::{Ended, Shared, Stage, accept, links, routes, socket};
 use crate::session::{Output, ResumeTokens, Session};
+
+mod ending;
+mod slots;
+
+use ending::DRAIN_PACE;
+use slots::{LinkSlot, LinkState};
 
 /// Runs a worker on this thread until it has drained, is stopped or fails.
 pub(super) fn run(index: usize, listener: TcpListener, shared: Arc<Shared>, stages: watch::Receiver<Stage>) -> Ended {
@@ -105,39 +106,20 @@ pub(super) struct Worker {
     closed: Notify,
 }
 
-/// One of the worker's links.
-struct LinkSlot {
-    state: RefCell<LinkState>,
-    /// Tells the link's task that its queue overflowed.
-    overflowed: Notify,
-}
-
-enum LinkState {
-    Up(Sender<UpFrame>),
-    DownSince(Time),
-}
-
 impl Worker {
     fn new(index: usize, shared: Arc<Shared>) -> Self {
         let clock = Clock::start();
-        let slot = |_| LinkSlot { state: RefCell::new(LinkState::DownSince(clock.now())), overflowed: Notify::new() };
         Worker {
             index,
             clock,
             connections: RefCell::new(HashMap::new()),
-            links: (0..shared.matchmakers.count()).map(slot).collect(),
+            links: (0..shared.matchmakers.count()).map(|_| LinkSlot::down_since(clock.now())).collect(),
             opened: Cell::new(0),
             sockets: Cell::new(0),
             detached: Cell::new(0),
             closed: Notify::new(),
             shared,
         }
-    }
-
-    /// Counts a socket until the guard is dropped.
-    pub(super) fn count_socket(&self) -> SocketCount<'_> {
-        self.sockets.set(self.sockets.get() + 1);
-        SocketCount { worker: self }
     }
 
     /// A client has come: begins its session, which ends when the guard is dropped.
@@ -167,14 +149,6 @@ impl Worker {
         self.connections.borrow_mut().insert(connection.number, connection.clone());
         self.pass_outputs(&connection);
         OpenConnection { worker: self, connection }
-    }
-
-    /// Spreads sessions over the links that are up; if none is, over all.
-    fn link_for(&self, number: u64) -> usize {
-        let count = self.links.len();
-        let start = usize::try_from(number).unwrap_or_default() % count;
-        let is_up = |link: &usize| matches!(*self.links[*link].state.borrow(), LinkState::Up(_));
-        (0..count).map(|step| (start + step) % count).find(is_up).unwrap_or(start)
     }
 
     /// A connection's socket is gone. Its session may be kept.
@@ -221,55 +195,6 @@ impl Worker {
         connection.wake();
     }
 
-    fn push(&self, link: usize, frame: UpFrame) {
-        let slot = &self.links[link];
-        let LinkState::Up(sender) = &*slot.state.borrow() else { return };
-        // A closed queue means that the link is about to be found broken, and all sessions will be announced anew.
-        if sender.push(frame) == Err(Refused::Full) {
-            slot.overflowed.notify_one();
-        }
-    }
-
-    /// A link came up: all its sessions are announced on it.
-    pub(super) fn link_up(&self, link: usize, sender: Sender<UpFrame>) {
-        *self.links[link].state.borrow_mut() = LinkState::Up(sender);
-        self.shared.readiness.link_up(self.index);
-        self.feed_all(link, Session::handle_link_up);
-    }
-
-    /// A link broke.
-    pub(super) fn link_down(&self, link: usize) {
-        *self.links[link].state.borrow_mut() = LinkState::DownSince(self.clock.now());
-        self.shared.readiness.link_down(self.index);
-        self.closed.notify_one();
-        self.feed_all(link, Session::handle_link_down);
-    }
-
-    /// A link's matchmaker does not take what it is sent. If it is what is kept that does not fit, those sessions end for which it is
-    /// most: on the next link all of it would be sent again.
-    pub(super) fn shed(&self, link: usize) {
-        let on_link = self.all().into_iter().filter(|connection| connection.link == link);
-        let weighed = |connection: Rc<Connection>| {
-            let bytes = connection.session.borrow().backlog();
-            (bytes, connection)
-        };
-        let mut heaviest: Vec<_> = on_link.map(weighed).collect();
-        heaviest.sort_by_key(|(bytes, _)| Reverse(*bytes));
-        let mut total: usize = heaviest.iter().map(|(bytes, _)| bytes).sum();
-        for (bytes, connection) in heaviest {
-            if total <= QUEUE_LIMITS.bytes / 2 {
-                return;
-            }
-            total -= bytes;
-            self.feed(&connection, |session, _| session.handle_overflow());
-        }
-    }
-
-    /// Resolves when a link's queue overflowed: the matchmaker does not take what it is sent.
-    pub(super) async fn overflowed(&self, link: usize) {
-        self.links[link].overflowed.notified().await;
-    }
-
     fn feed_all(&self, link: usize, input: impl Fn(&mut Session, Time)) {
         for connection in self.all().into_iter().filter(|connection| connection.link == link) {
             self.feed(&connection, &input);
@@ -289,38 +214,6 @@ impl Worker {
         if let Some(connection) = connection {
             self.feed(&connection, |session, now| session.handle_frame(frame, now));
         }
-    }
-
-    /// Tells all clients to go, spread over time, and waits until they are gone.
-    async fn drain(&self, longest: Duration) {
-        let all = self.all();
-        let count = u32::try_from(all.len()).unwrap_or(u32::MAX).max(1);
-        let spread = longest.min(DRAIN_PACE * count);
-        for (place, connection) in (1..).zip(&all) {
-            self.feed(connection, |session, now| session.handle_drain(spread * place / count, now));
-        }
-        drop(all);
-        while self.sockets.get() > 0 {
-            self.closed.notified().await;
-        }
-        self.end_links().await;
-    }
-
-    /// Ends the links in order: what is queued still reaches the matchmaker, which would else wait for sessions to come back that
-    /// have ended.
-    async fn end_links(&self) {
-        for slot in &self.links {
-            if let LinkState::Up(sender) = &*slot.state.borrow() {
-                sender.close();
-            }
-        }
-        let ended = async {
-            while self.links.iter().any(|slot| matches!(*slot.state.borrow(), LinkState::Up(_))) {
-                self.closed.notified().await;
-            }
-        };
-        // A matchmaker that doesn't answer finds out by itself.
-        let _ = timeout(LINK_END_TIMEOUT, ended).await;
     }
 }
 
@@ -343,20 +236,3 @@ impl Drop for OpenConnection<'_> {
         self.worker.close(&self.connection);
     }
 }
-
-/// One socket that a drain waits for.
-pub(super) struct SocketCount<'a> {
-    worker: &'a Worker,
-}
-
-impl Drop for SocketCount<'_> {
-    fn drop(&mut self) {
-        self.worker.sockets.set(self.worker.sockets.get() - 1);
-        self.worker.closed.notify_one();
-    }
-}
-
-/// For a matchmaker to take the last frames of a drained worker.
-const LINK_END_TIMEOUT: Duration = Duration::from_secs(1);
-/// How far apart a drain's closes are, unless there are so many that they must be closer.
-const DRAIN_PACE: Duration = Duration::from_millis(5);
