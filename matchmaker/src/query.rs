@@ -14,7 +14,7 @@ use crate::sessions::{Session, State};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
-    /// Sessions attached, unlinked ones included.
+    /// Sessions attached, unlinked and detached ones included.
     pub sessions: usize,
     /// Sessions in a queue.
     pub waiting: usize,

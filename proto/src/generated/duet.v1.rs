@@ -204,7 +204,8 @@ pub mod attach {
 /// What an announcement says of a session that may be resumed.
 ///
 /// A matchmaker that knows the session sends again what is numbered above `seq`. One that doesn't takes all of it as it is
-/// announced. If the session has been resumed elsewhere (its epoch is higher there), the answer is `SessionEnded`.
+/// announced. If the session has been resumed elsewhere (its epoch is higher there), or has ended meanwhile, the answer is
+/// `SessionEnded`.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Resumable {
     /// Raised by each resume; 0 at first.
@@ -390,9 +391,9 @@ pub struct Broken {
 pub struct Detach {}
 /// The client of this session, which has only just begun, wants an earlier one back.
 ///
-/// If the token is good, that session goes on under this one's number, and this one is forgotten: the answer is `SessionResumed`,
-/// followed by nothing that is not numbered above `ack`. A token is good until the client has spoken after it was used. While a
-/// matchmaker that has just been started may still hear of the session, it lets the client wait.
+/// If the token is good, that session goes on under this one's number, and this one is forgotten: the answer is `SessionResumed`; else it
+/// is `ResumeFailed`. A token is good until the client has spoken after it was used. The answer waits while a matchmaker that has just
+/// been started may still hear of the session, and while the gateway that has it is still to repeat messages of its client's.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ResumeSession {
     /// 32 bytes: SHA-256 of the client's token.
