@@ -29,8 +29,11 @@ pub(super) async fn keep(link: usize, worker: Rc<Worker>) -> Ended {
             }
             Err(why) => why,
         };
+        if worker.shared.readiness.is_draining() {
+            // Ended by this side, or needed no more.
+            tracing::debug!(worker = worker.index, link, %why, "no link to the matchmaker");
         // Once when it breaks and seldom after: a matchmaker that is away for long should not fill the log.
-        if failures.is_power_of_two() || failures == 0 {
+        } else if failures.is_power_of_two() || failures == 0 {
             tracing::warn!(worker = worker.index, link, failures, %why, "no link to the matchmaker");
         }
         sleep_until(Instant::now() + backoff::delay(failures, rand::random())).await;
