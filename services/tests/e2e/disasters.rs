@@ -17,7 +17,7 @@ use tokio::task::JoinSet;
 
 use crate::client::pause;
 use crate::phone::Phone;
-use crate::process::{Deployment, Duet, GATEWAY, Shape};
+use crate::process::{Deployment, Duet, GATEWAY, Shape, scaled};
 use party::{Party, Verdict};
 
 mod party;
@@ -243,11 +243,6 @@ async fn everything_is_replaced_one_after_the_other_under_load() {
     }
     let took = begun.elapsed();
     calls.end("rolling restart of two gateways and the matchmaker (in all)", took).await;
-}
-
-/// A time, or what it is scaled down to.
-fn scaled(long: Duration, short: Duration) -> Duration {
-    if std::env::var_os("DUET_LONG").is_some() { long } else { short }
 }
 
 #[tokio::test]

@@ -93,6 +93,11 @@ fn command(args: &[&str]) -> Command {
     command
 }
 
+/// What takes its full measure in a long run, as `./run-tests --long` makes it, and a scaled-down one otherwise.
+pub(crate) fn scaled<T>(long: T, short: T) -> T {
+    if std::env::var_os("DUET_LONG").is_some() { long } else { short }
+}
+
 /// Both shapes of a deployment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Shape {

@@ -11,6 +11,7 @@ use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 
+use crate::process::scaled;
 use client::Layer;
 use world::World;
 
@@ -30,7 +31,7 @@ enum Deaths {
 fn nothing_is_lost_whatever_breaks_and_whichever_process_dies() {
     let seeds: Vec<u64> = match env::var("SEED") {
         Ok(seed) => vec![seed.parse().unwrap()],
-        Err(_) => (0..env::var("SEEDS").map_or(400, |count| count.parse().unwrap())).collect(),
+        Err(_) => (0..env::var("SEEDS").map_or(scaled(9_000, 400), |count| count.parse().unwrap())).collect(),
     };
     let mut tally = judge::Tally::default();
     for seed in seeds {

@@ -18,6 +18,7 @@ use std::time::Duration;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
+use crate::process::scaled;
 use faults::{Deaths, Faults};
 use world::World;
 
@@ -32,7 +33,7 @@ mod world;
 fn pairs_talk_on_whatever_the_network_does_and_whichever_process_dies() {
     let seeds: Vec<u64> = match env::var("TURMOIL_SEED") {
         Ok(seed) => vec![seed.parse().unwrap()],
-        Err(_) => (0..env::var("TURMOIL_SEEDS").map_or(20, |count| count.parse().unwrap())).collect(),
+        Err(_) => (0..env::var("TURMOIL_SEEDS").map_or(scaled(200, 20), |count| count.parse().unwrap())).collect(),
     };
     count_panics();
     let (mut heard, mut resumes, mut faults) = (0, 0, 0);
