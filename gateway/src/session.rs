@@ -18,6 +18,7 @@ use crate::keepalive::{Keepalive, KeepaliveConfig, Liveness};
 use crate::limits::{LimitsConfig, MessageLimits};
 
 mod activity;
+mod departing;
 mod incoming;
 mod links;
 mod numbered;
@@ -29,6 +30,7 @@ mod sequence;
 mod tests;
 
 use activity::Activity;
+use departing::Departing;
 use resumable::Resumable;
 pub use resumable::ResumeTokens;
 
@@ -100,6 +102,8 @@ pub struct Session {
     identity: Option<Identity>,
     link: Link,
     activity: Activity,
+    /// The room that it has left, while the matchmaker can't be told.
+    departing: Option<Box<Departing>>,
     /// Of the newest ticket; 0 before the first.
     attempt: u32,
     /// What was asked for last, for `next`.
@@ -116,6 +120,8 @@ pub struct Session {
     handling: Option<u64>,
     /// Whether the client is told nothing more.
     closed: bool,
+    /// Once the client has gone for good: how long the matchmaker is still to be told.
+    ends_by: Option<Time>,
     /// Whether the matchmaker is told nothing more.
     is_over: bool,
     outputs: VecDeque<Output>,
@@ -147,6 +153,7 @@ impl Session {
             identity: None,
             link: Link::DownSince(link_down_since),
             activity: Activity::Idle,
+            departing: None,
             attempt: 0,
             wishes: None,
             parted: None,
@@ -156,6 +163,7 @@ impl Session {
             resumable: tokens.map(|tokens| Box::new(Resumable::new(&tokens))),
             handling: None,
             closed: false,
+            ends_by: None,
             is_over: false,
             outputs: VecDeque::new(),
             config,
@@ -194,10 +202,7 @@ impl Session {
                 resumable.wanted = None;
                 self.push_frame(Up::Detach);
             }
-            _ => {
-                self.push_frame(Up::End);
-                self.is_over = true;
-            }
+            _ => self.end(now),
         }
     }
 
@@ -210,6 +215,9 @@ impl Session {
     pub fn handle_timeout(&mut self, now: Time) {
         if self.drain_at.is_some_and(|at| at <= now) {
             self.close(CloseCode::Restart);
+        }
+        if self.ends_by.is_some_and(|deadline| deadline <= now) {
+            self.is_over = true;
         }
         if self.detached_deadline().is_some_and(|deadline| deadline <= now) {
             self.push_frame(Up::End);
@@ -233,7 +241,7 @@ impl Session {
     pub fn poll_timeout(&self) -> Option<Time> {
         let with_matchmaker = [self.ack_deadline(), self.settle_deadline(), self.resume_deadline()];
         let with_client = [self.keepalive.timeout(), self.drain_at, self.wish_deadline()];
-        match self.detached_deadline() {
+        match self.detached_deadline().or(self.ends_by) {
             _ if self.is_over => None,
             Some(end) => with_matchmaker.into_iter().flatten().chain([end]).min(),
             None if self.closed => None,
@@ -254,12 +262,17 @@ impl Session {
     /// What the session is on a link that has just come up.
     fn announcement(&self, now: Time) -> Up {
         let window = self.config.resume_window;
+        // What was said after the room that is being left is not known yet.
+        let is_behind = self.departing.is_some();
         Up::Attach(Attach {
             client: self.client,
             identity: self.identity.clone(),
-            attempt: self.attempt,
+            attempt: self.departing.as_ref().map_or(self.attempt, |departing| departing.place.ticket.attempt),
             doing: self.doing(now),
-            resumable: self.resumable.as_ref().map(|resumable| Box::new(resumable.announcement(window, now))),
+            resumable: self
+                .resumable
+                .as_ref()
+                .map(|resumable| Box::new(resumable.announcement(window, is_behind, now))),
         })
     }
 

@@ -45,10 +45,8 @@ pub(super) struct InRoom {
 impl Session {
     /// What the session is doing, in the words of an announcement.
     pub(super) fn doing(&self, now: Time) -> Doing {
-        match &self.activity {
-            Activity::Idle => Doing::Idle,
-            Activity::Seeking(seeking) => Doing::Waiting(self.join(&seeking.wishes, seeking.since, now)),
-            Activity::InRoom(place) => Doing::InRoom(frame::InRoom {
+        let announced = |place: &InRoom| {
+            Doing::InRoom(frame::InRoom {
                 ticket: place.ticket,
                 room: place.room,
                 partner: place.partner,
@@ -57,8 +55,14 @@ impl Session {
                 sent: place.to_partner.newest(),
                 acknowledged: place.to_partner.acknowledged(),
                 partner_away: place.partner_away,
-                join: self.join(&place.wishes, place.since, now),
-            }),
+                join: Join { attempt: place.ticket.attempt, ..self.join(&place.wishes, place.since, now) },
+            })
+        };
+        match (&self.departing, &self.activity) {
+            (Some(departing), _) => announced(&departing.place),
+            (None, Activity::Idle) => Doing::Idle,
+            (None, Activity::Seeking(seeking)) => Doing::Waiting(self.join(&seeking.wishes, seeking.since, now)),
+            (None, Activity::InRoom(place)) => announced(place),
         }
     }
 

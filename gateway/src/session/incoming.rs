@@ -88,8 +88,10 @@ impl Session {
         }
         // Who was told to wait already goes on waiting, whatever becomes of the link.
         self.seek(Seeking { wishes: wishes.clone(), since, answered });
-        let join = self.join(&wishes, since, now);
-        self.push_frame(Up::Join(join));
+        if self.departing.is_none() {
+            let join = self.join(&wishes, since, now);
+            self.push_frame(Up::Join(join));
+        }
     }
 
     fn next(&mut self, room: Option<&str>, now: Time) {
@@ -101,7 +103,7 @@ impl Session {
             Activity::Idle => self.available(self.wishes.clone().unwrap_or_default(), now),
             Activity::InRoom(place) => {
                 // Not held for the link to come back: were it refused after all, the room would be gone all the same.
-                if self.link != Link::Up {
+                if self.link != Link::Up || place.to_partner.has_unsent() {
                     return self.refuse_unavailable();
                 }
                 let wishes = place.wishes.clone();
@@ -124,8 +126,7 @@ impl Session {
             return self.refuse_stale();
         }
         if self.activity != Activity::Idle {
-            self.end_attempt(now);
-            self.push_frame(Up::Leave { attempt: self.attempt });
+            self.depart(now);
         }
     }
 
@@ -156,7 +157,8 @@ impl Session {
         let Some(reported) = current.or(parted.filter(is_meant)) else {
             return if room.is_some() { self.refuse_stale() } else { self.refuse_not_in_room() };
         };
-        if self.link != Link::Up {
+        let has_unsent = matches!(&self.activity, Activity::InRoom(place) if place.to_partner.has_unsent());
+        if self.link != Link::Up || has_unsent || self.departing.is_some() {
             return self.refuse_unavailable();
         }
         if current.is_some() {

@@ -12,13 +12,16 @@ impl Session {
     /// matchmaker says where to go on.
     pub fn handle_link_up(&mut self, now: Time) {
         self.link = Link::Up;
-        if let Activity::InRoom(place) = &mut self.activity {
+        let leaving = self.departing.as_deref_mut().map(|departing| &mut departing.place);
+        let current = if let Activity::InRoom(place) = &mut self.activity { Some(place) } else { None };
+        for place in leaving.into_iter().chain(current) {
             place.to_partner.open = false;
             place.from_partner.start_over();
         }
         let kind = self.announcement(now);
         self.outputs.push_back(Output::Frame { kind, client_seq: 0 });
         self.push_wanted();
+        self.end_at_last();
     }
 
     /// The link broke. What was sent on it may or may not have arrived.

@@ -133,7 +133,8 @@ impl Session {
 
     /// How far the client's messages are in the frames pushed so far. 0 while some wait for the partner to be reached again.
     pub(super) fn client_seq(&self) -> u64 {
-        let waits = matches!(&self.activity, Activity::InRoom(place) if place.to_partner.has_unsent());
+        let waits = self.departing.is_some()
+            || matches!(&self.activity, Activity::InRoom(place) if place.to_partner.has_unsent());
         self.resumable.as_ref().filter(|_| !waits).map_or(0, |resumable| resumable.client_seq)
     }
 

@@ -33,6 +33,10 @@ impl Session {
 
     /// Does what a frame says. Tells whether it means something to the client.
     fn apply(&mut self, frame: Down, now: Time) -> bool {
+        if self.is_departing(&frame) {
+            self.hear_departing(&frame, now);
+            return false;
+        }
         match frame {
             Down::Waiting { ticket, waited, .. } => return self.waiting(ticket, now - waited),
             Down::Matched(matched) => return self.matched(&matched, now),

@@ -110,7 +110,7 @@ impl Resumable {
     }
 
     /// What the matchmaker is told of it on a new link.
-    pub(super) fn announcement(&self, window: Duration, now: Time) -> frame::Resumable {
+    pub(super) fn announcement(&self, window: Duration, is_behind: bool, now: Time) -> frame::Resumable {
         let acknowledged = self.acknowledged();
         frame::Resumable {
             epoch: self.epoch,
@@ -120,7 +120,7 @@ impl Resumable {
             detached: self.detached_since.map(|since| window.saturating_sub(now.since(since))),
             seq: self.seq,
             kept: (acknowledged + 1..).zip(self.kept.iter().cloned()).collect(),
-            client_seq: self.client_seq,
+            client_seq: if is_behind { self.taken } else { self.client_seq },
             taken: self.taken,
         }
     }

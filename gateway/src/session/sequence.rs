@@ -69,10 +69,10 @@ impl ToPartner {
     /// again, with the numbers.
     pub(super) fn resume(&mut self, received: u64, passed: u64) -> Result<Vec<(u64, Kept)>, Hole> {
         self.acknowledge(received);
-        self.open = true;
         if self.oldest_kept() > passed + 1 {
             return Err(Hole);
         }
+        self.open = true;
         Ok(self.kept().filter(|(seq, _)| *seq > passed).collect())
     }
 

@@ -54,6 +54,25 @@ async fn what_is_said_while_the_matchmaker_is_away_arrives_when_it_is_back() {
 }
 
 #[tokio::test]
+async fn who_leaves_or_goes_while_the_matchmaker_is_away_has_the_last_word() {
+    for (ends, reason) in [(false, "left"), (true, "disconnected")] {
+        let mut duet = Deployment::start(Shape::TwoProcesses);
+        let (mut waiter, mut comer, _) = pair(&duet.gateway).await;
+        drop(duet.processes.remove(0));
+        comer.say(r#"{"type":"ice","candidate":"last"}"#).await;
+        if ends {
+            comer.close(1000).await;
+        } else {
+            comer.say(r#"{"type":"leave"}"#).await;
+            comer.hears_nothing().await;
+        }
+        let _matchmaker = restart(&duet.matchmaker);
+        assert_eq!(waiter.expect("ice").await["candidate"], "last");
+        assert_eq!(waiter.expect("partner-left").await["reason"], reason);
+    }
+}
+
+#[tokio::test]
 async fn a_room_whose_other_side_never_comes_back_ends() {
     let mut duet = Deployment::start(Shape::TwoProcesses);
     let url = format!("http://{}", duet.matchmaker);

@@ -114,11 +114,67 @@ fn a_second_match_for_one_attempt_is_declined() {
 }
 
 #[test]
-fn leaving_without_a_link_is_announced_as_rest() {
-    let mut script = Script::in_room();
+fn leaving_the_queue_without_a_link_is_announced_as_rest() {
+    let mut script = Script::linked();
+    script.says(r#"{"type":"available"}"#);
     script.link_down();
     assert_eq!(script.says(r#"{"type":"leave"}"#), [""; 0]);
     assert_eq!(script.link_up(), [frame(Up::Attach(attach(2, Doing::Idle)))]);
+}
+
+fn ice_for(seq: u64) -> String {
+    let text = format!(r#"{{"type":"ice","from":"{}","candidate":null}}"#, client(1));
+    frame(Up::Forward(forward(1, seq, &text)))
+}
+
+#[test]
+fn who_leaves_a_room_without_a_link_leaves_it_once_all_that_was_said_before_has_been_told() {
+    let mut script = Script::in_room();
+    script.link_down();
+    assert_eq!(script.says(r#"{"type":"ice","candidate":null}"#), [""; 0]);
+    assert_eq!(script.says(r#"{"type":"leave"}"#), [""; 0]);
+    assert_refused(&script.says(r#"{"type":"ice","candidate":null}"#), "not-in-room");
+    assert_eq!(script.says(r#"{"type":"available","pool":"chess"}"#), [""; 0]);
+    assert_eq!(script.link_up(), [announced_room(0, 1, 0, 0)]);
+    assert_eq!(script.hears(Down::Forward(forward(1, 1, "m"))), [""; 0], "the client has left");
+    let join = Join { attempt: 3, wishes: wishes("chess"), waited: Duration::ZERO };
+    let leave = frame(Up::Leave { attempt: 2 });
+    let resumed = script.hears(Down::Resume { ticket: ticket(1, 0), received: 0, passed: 0 });
+    assert_eq!(resumed, [ice_for(1), leave, frame(Up::Join(join))]);
+    assert_eq!(script.hears(waiting(3, 0)), [WAITING]);
+}
+
+#[test]
+fn a_room_that_is_over_before_it_could_be_left_is_left_all_the_same() {
+    let mut script = Script::in_room();
+    script.link_down();
+    script.says(r#"{"type":"leave"}"#);
+    script.link_up();
+    script.says(r#"{"type":"leave"}"#);
+    assert_eq!(script.hears(left(1, 0, true)), [frame(Up::Leave { attempt: 2 })]);
+    assert_eq!(script.says(r#"{"type":"available"}"#), [frame(Up::Join(join(3, 0)))]);
+}
+
+#[test]
+fn who_goes_for_good_without_a_link_is_ended_on_the_next() {
+    let mut script = Script::in_room();
+    script.link_down();
+    script.says(r#"{"type":"ice","candidate":null}"#);
+    assert_eq!(script.feed(|session, now| session.handle_socket_end(true, now)), [""; 0]);
+    assert!(!script.session.is_over());
+    assert_eq!(script.link_up(), [announced_room(0, 1, 0, 0)]);
+    let resumed = script.hears(Down::Resume { ticket: ticket(1, 0), received: 0, passed: 0 });
+    assert_eq!(resumed, [ice_for(1), frame(Up::End)]);
+    assert!(script.session.is_over());
+
+    let mut script = Script::unlinked();
+    script.feed(|session, now| session.handle_socket_end(true, now));
+    assert_eq!(script.link_up(), [frame(Up::Attach(attach(0, Doing::Idle))), frame(Up::End)]);
+
+    let mut script = Script::unlinked();
+    script.feed(|session, now| session.handle_socket_end(true, now));
+    assert_eq!(script.wait(15), [""; 0]);
+    assert!(script.session.is_over(), "not for ever");
 }
 
 #[test]

@@ -126,7 +126,9 @@ impl Judge {
 }
 
 fn frame_of(heard: &Heard, session: &Session, sent: u64) -> Down {
-    let attempt = session.attempt.max(1);
+    // While a room is being left, the matchmaker knows of nothing later.
+    let departing = session.departing.as_ref().map(|departing| departing.place.ticket.attempt);
+    let attempt = departing.unwrap_or(session.attempt).max(1);
     let ticket = TicketNumber { attempt: attempt - u32::from(heard.of_earlier_attempt), round: heard.round };
     match heard.kind {
         HeardKind::Waiting => waiting(ticket.attempt, ticket.round),
