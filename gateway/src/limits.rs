@@ -32,7 +32,10 @@ pub enum Verdict {
         retry_after: Duration,
     },
     /// Drop it; the client was told within the last second.
-    Drop,
+    Drop {
+        /// When the next one may pass, all the same.
+        retry_after: Duration,
+    },
     /// Close the connection: this has gone on for too long.
     Close,
 }
@@ -98,7 +101,7 @@ impl MessageLimits {
             return Verdict::Close;
         }
         if now.since(over.told) < TELL_EVERY {
-            return Verdict::Drop;
+            return Verdict::Drop { retry_after };
         }
         over.told = now;
         Verdict::Refuse { retry_after }
@@ -152,7 +155,7 @@ mod tests {
                     told += 1;
                 }
                 Verdict::Close => panic!("closed after {milli} ms"),
-                Verdict::Fine | Verdict::Drop => {}
+                Verdict::Fine | Verdict::Drop { .. } => {}
             }
         }
         assert_eq!(told, 5);

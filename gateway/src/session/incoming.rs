@@ -31,7 +31,7 @@ impl Session {
                 Refusal::new(ErrorCode::RateLimited, "too many messages; those over the rate are dropped".to_owned())
                     .retry_after(retry_after),
             ),
-            Verdict::Drop => {}
+            Verdict::Drop { .. } => {}
             Verdict::Close => self.close(CloseCode::Policy),
         }
     }
@@ -192,4 +192,4 @@ impl Session {
 }
 
 /// A link is back within a second of its matchmaker, so there is no use in trying sooner.
-pub(super) const RETRY_AFTER: Duration = Duration::from_secs(1);
+const RETRY_AFTER: Duration = Duration::from_secs(1);

@@ -8,7 +8,6 @@ use duet_proto::json::{ClientMessage, ErrorCode, Numbered, Refusal, numbered};
 use duet_proto::time::Time;
 
 use super::activity::Activity;
-use super::incoming::RETRY_AFTER;
 use super::{Link, Session};
 use crate::limits::Verdict;
 
@@ -18,7 +17,7 @@ impl Session {
         let over_rate = match self.limits.message(now) {
             Verdict::Fine => None,
             Verdict::Refuse { retry_after } => Some((retry_after, true)),
-            Verdict::Drop => Some((RETRY_AFTER, false)),
+            Verdict::Drop { retry_after } => Some((retry_after, false)),
             Verdict::Close => return self.close(CloseCode::Policy),
         };
         let message = match Numbered::parse(text) {
