@@ -153,8 +153,11 @@ impl Worker {
 
     /// A connection's socket is gone. Its session may be kept.
     pub(super) fn socket_ended(&self, connection: &Connection, end: SocketEnd) {
-        let is_final = end.is_final() || self.detached.get() == MAX_DETACHED;
-        self.feed(connection, |session, now| session.handle_socket_end(is_final, now));
+        let is_full = self.detached.get() == MAX_DETACHED;
+        self.feed(connection, |session, now| session.handle_socket_end(end.is_final() || is_full, now));
+        if is_full {
+            connection.session.borrow_mut().give_up();
+        }
         if !connection.session.borrow().is_over() {
             connection.is_detached.set(true);
             self.detached.set(self.detached.get() + 1);

@@ -40,6 +40,11 @@ impl Session {
         self.end_at_last();
     }
 
+    /// There is no room to keep the session any longer; its link's end tells the matchmaker, sooner or later.
+    pub fn give_up(&mut self) {
+        self.is_over = true;
+    }
+
     /// The room, if nothing can be said of it just now.
     fn place_that_waits(&self) -> Option<InRoom> {
         match &self.activity {
