@@ -16,6 +16,8 @@ pub(super) struct Departing {
     pub(super) place: InRoom,
     /// Of the leaving; none if its connection's end is what ends the room.
     attempt: Option<u32>,
+    /// Number of the client's last message before it left: what was said after that is not known to the matchmaker yet.
+    pub(super) client_seq: u64,
 }
 
 impl Session {
@@ -24,8 +26,9 @@ impl Session {
         let place = self.place_that_waits();
         self.end_attempt(now);
         let attempt = self.attempt;
+        let client_seq = self.handling.map_or_else(|| self.last_client_seq(), |seq| seq.saturating_sub(1));
         match place {
-            Some(place) => self.departing = Some(Box::new(Departing { place, attempt: Some(attempt) })),
+            Some(place) => self.departing = Some(Box::new(Departing { place, attempt: Some(attempt), client_seq })),
             None if self.departing.is_some() => {}
             None => self.push_frame(Up::Leave { attempt }),
         }
@@ -35,7 +38,8 @@ impl Session {
     pub(super) fn end(&mut self, now: Time) {
         self.ends_by = Some(now + ENDING);
         if let Some(place) = self.place_that_waits() {
-            self.departing = Some(Box::new(Departing { place, attempt: None }));
+            let client_seq = self.last_client_seq();
+            self.departing = Some(Box::new(Departing { place, attempt: None, client_seq }));
         }
         self.end_at_last();
     }
@@ -43,6 +47,10 @@ impl Session {
     /// There is no room to keep the session any longer; its link's end tells the matchmaker, sooner or later.
     pub fn give_up(&mut self) {
         self.is_over = true;
+    }
+
+    fn last_client_seq(&self) -> u64 {
+        self.resumable.as_ref().map_or(0, |resumable| resumable.client_seq)
     }
 
     /// The room, if nothing can be said of it just now.
@@ -55,7 +63,7 @@ impl Session {
 
     /// A frame for the room that is being left. Nothing of it means anything to the client.
     pub(super) fn hear_departing(&mut self, frame: &Down, now: Time) {
-        let Some(Departing { place, attempt }) = self.departing.as_deref_mut() else { return };
+        let Some(Departing { place, attempt, .. }) = self.departing.as_deref_mut() else { return };
         let (ticket, attempt) = (place.ticket, *attempt);
         match frame {
             Down::Resume { received, passed, .. } => {

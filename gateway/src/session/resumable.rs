@@ -109,8 +109,9 @@ impl Resumable {
         };
     }
 
-    /// What the matchmaker is told of it on a new link.
-    pub(super) fn announcement(&self, window: Duration, is_behind: bool, now: Time) -> frame::Resumable {
+    /// What the matchmaker is told of it on a new link. `claim` is the last of the client's numbers that what is announced goes up to;
+    /// all of them, if there is none.
+    pub(super) fn announcement(&self, window: Duration, claim: Option<u64>, now: Time) -> frame::Resumable {
         let acknowledged = self.acknowledged();
         frame::Resumable {
             epoch: self.epoch,
@@ -120,7 +121,7 @@ impl Resumable {
             detached: self.detached_since.map(|since| window.saturating_sub(now.since(since))),
             seq: self.seq,
             kept: (acknowledged + 1..).zip(self.kept.iter().cloned()).collect(),
-            client_seq: if is_behind { self.taken } else { self.client_seq },
+            client_seq: claim.unwrap_or(self.client_seq).max(self.taken),
             taken: self.taken,
         }
     }
