@@ -196,3 +196,18 @@ fn without_a_window_a_session_is_as_in_the_base_layer() {
     assert_eq!(script.says(r#"{"type":"available","seq":7}"#), [frame(Up::Join(join(1, 0)))]);
     assert_eq!(script.feed(|session, now| session.handle_socket_end(false, now)), [frame(Up::End)]);
 }
+
+#[test]
+fn what_was_said_before_a_room_was_left_is_claimed_and_what_was_said_after_is_not() {
+    let mut script = Script::v1_in_room();
+    script.says(&ice(2));
+    script.link_down();
+    script.says(r#"{"type":"leave","seq":3}"#);
+    script.says(r#"{"type":"available","seq":4}"#);
+    let announced = script.link_up().concat();
+    assert!(announced.contains("client_seq: 2,"), "{announced}");
+    script.hears(Down::Resume { ticket: ticket(1, 0), received: 1, passed: 1 });
+    script.link_down();
+    let announced = script.link_up().concat();
+    assert!(announced.contains("client_seq: 4,"), "{announced}");
+}
