@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use duet_proto::bounds::{RESUME_BYTES, RESUME_MESSAGES};
-use duet_proto::frame::{self, Down, Forward};
+use duet_proto::frame::{self, Down};
 use duet_proto::ids::SessionNumber;
 use duet_proto::queue::Weigh;
 use duet_proto::time::Time;
@@ -75,7 +75,7 @@ pub(crate) struct Kept {
 
 impl Log {
     fn restored(seq: u64, kept: Vec<(u64, Down)>) -> Self {
-        let kept: VecDeque<_> = kept.into_iter().map(|(_, kind)| Kept { kind: compact(&kind), taken: 0 }).collect();
+        let kept: VecDeque<_> = kept.into_iter().map(|(_, kind)| Kept { kind: kind.compact(), taken: 0 }).collect();
         let bytes = kept.iter().map(|kept| kept.kind.weight()).sum();
         Log { seq, kept, bytes }
     }
@@ -84,7 +84,7 @@ impl Log {
     pub(crate) fn push(&mut self, kind: &Down, taken: u64, full: &mut bool) -> u64 {
         self.seq += 1;
         self.bytes += kind.weight();
-        self.kept.push_back(Kept { kind: compact(kind), taken });
+        self.kept.push_back(Kept { kind: kind.compact(), taken });
         *full |= self.kept.len() > RESUME_MESSAGES || (self.bytes > RESUME_BYTES && self.kept.len() > 1);
         self.seq
     }
@@ -122,16 +122,9 @@ impl Log {
     }
 }
 
-/// A copy that does not hold on to the whole batch that its text came in.
-fn compact(kind: &Down) -> Down {
-    match kind {
-        Down::Forward(forward) => Down::Forward(Forward { text: forward.text.to_vec().into(), ..*forward }),
-        kind => kind.clone(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use duet_proto::frame::Forward;
     use duet_proto::ids::TicketNumber;
 
     use super::*;

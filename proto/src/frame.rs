@@ -207,6 +207,14 @@ impl Down {
         }
     }
 
+    /// A copy to be kept: it does not hold on to the whole batch that its text came in.
+    pub fn compact(&self) -> Self {
+        match self {
+            Down::Forward(forward) => Down::Forward(Forward { text: forward.text.to_vec().into(), ..*forward }),
+            kind => kind.clone(),
+        }
+    }
+
     /// Whether a resumable session gets it with a number: what tells of its fate, or comes from its partner.
     pub fn is_numbered(&self) -> bool {
         match self {

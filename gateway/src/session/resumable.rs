@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use duet_proto::frame::{self, Down, Forward, SessionResumed};
+use duet_proto::frame::{self, Down, SessionResumed};
 use duet_proto::queue::Weigh;
 use duet_proto::time::Time;
 use duet_proto::token::{ResumeToken, TokenHash};
@@ -101,7 +101,7 @@ impl Resumable {
             shown: None,
             detached_since: self.detached_since,
             seq: resumed.seq,
-            kept: resumed.kept.iter().map(|(_, kind)| compact(kind)).collect(),
+            kept: resumed.kept.iter().map(|(_, kind)| kind.compact()).collect(),
             client_seq: resumed.taken,
             taken: resumed.taken,
             told_taken: resumed.taken,
@@ -129,7 +129,7 @@ impl Resumable {
     /// A frame has come with the next number.
     pub(super) fn keep(&mut self, kind: &Down) {
         self.seq += 1;
-        self.kept.push_back(compact(kind));
+        self.kept.push_back(kind.compact());
     }
 
     /// Bytes of what is kept.
@@ -204,14 +204,6 @@ impl Resumable {
         if settling.messages >= SETTLE_MESSAGES || settling.bytes >= SETTLE_BYTES {
             settling.due = Some(now);
         }
-    }
-}
-
-/// A copy that does not hold on to the whole batch that its text came in.
-fn compact(kind: &Down) -> Down {
-    match kind {
-        Down::Forward(forward) => Down::Forward(Forward { text: forward.text.to_vec().into(), ..*forward }),
-        kind => kind.clone(),
     }
 }
 
