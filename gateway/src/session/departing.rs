@@ -3,11 +3,10 @@
 
 use std::time::Duration;
 
-use duet_proto::frame::{Down, Forward, Up};
+use duet_proto::frame::{Down, Up};
 use duet_proto::time::Time;
 
 use super::activity::{Activity, InRoom};
-use super::sequence::Kept;
 use super::{Link, Session};
 
 /// A room that the client has left, and the matchmaker does not know it yet.
@@ -69,9 +68,7 @@ impl Session {
             Down::Resume { received, passed, .. } => {
                 // Should something be missing, it ends all the same.
                 let again = place.to_partner.resume(*received, *passed).unwrap_or_default();
-                for (seq, Kept { text, client_seq }) in again {
-                    self.push_frame_as(Up::Forward(Forward { ticket, seq, text }), client_seq);
-                }
+                self.forward_again(ticket, again);
             }
             Down::PartnerLeft { .. } => {}
             _ => return,

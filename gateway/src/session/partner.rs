@@ -147,12 +147,15 @@ impl Session {
     fn resume(&mut self, ticket: TicketNumber, received: u64, passed: u64) {
         let Some(place) = self.in_room(ticket) else { return };
         match place.to_partner.resume(received, passed) {
-            Ok(again) => {
-                for (seq, Kept { text, client_seq }) in again {
-                    self.push_frame_as(Up::Forward(Forward { ticket, seq, text }), client_seq);
-                }
-            }
+            Ok(again) => self.forward_again(ticket, again),
             Err(Hole) => self.break_room(ticket),
+        }
+    }
+
+    /// Sends once more what the partner lacks.
+    pub(super) fn forward_again(&mut self, ticket: TicketNumber, again: Vec<(u64, Kept)>) {
+        for (seq, Kept { text, client_seq }) in again {
+            self.push_frame_as(Up::Forward(Forward { ticket, seq, text }), client_seq);
         }
     }
 
