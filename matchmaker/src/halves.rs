@@ -60,7 +60,7 @@ impl Matchmaker {
             let second = Side { session, initiator, received, passed: received, newest, partner_away };
             return self.restore(room, &second, now);
         }
-        let until = (Time::ZERO + self.config.recovery).max(now + self.config.link_grace);
+        let until = self.back_by(now);
         let passed = received;
         let half =
             HalfRoom { session, partner, initiator, received, passed, newest, acknowledged, partner_away, until };
@@ -79,7 +79,7 @@ impl Matchmaker {
         let (own, other) = (room.member(session), room.member(room.partner_of(session)));
         self.sessions[session].state = State::Idle;
         self.sessions[other.session].state = State::InHalfRoom(room.id);
-        let until = (Time::ZERO + self.config.recovery).max(now + self.config.link_grace);
+        let until = self.back_by(now);
         let half = HalfRoom {
             session: other.session,
             partner: self.sessions[session].client,

@@ -122,7 +122,7 @@ impl Matchmaker {
             }
             None => (heir, wanted),
         };
-        let until = (Time::ZERO + self.config.recovery).max(now + self.config.link_grace);
+        let until = self.back_by(now);
         let heir = self.sessions[heir].client;
         self.held.0.insert(wanted.token, HeldResume { heir, wanted, until });
         self.deadlines.add(until, Timer::HeldResume(wanted.token));

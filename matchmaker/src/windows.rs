@@ -48,6 +48,11 @@ impl Matchmaker {
         now.max(Time::ZERO + self.config.recovery) + left
     }
 
+    /// By when a gateway that is not linked will have come back, if it does: after its grace, and not before a start is over.
+    pub(crate) fn back_by(&self, now: Time) -> Time {
+        (Time::ZERO + self.config.recovery).max(now + self.config.link_grace)
+    }
+
     /// Whether the session can be matched: its gateway can be reached, and it has a socket.
     pub(crate) fn is_present(&self, session: SessionKey) -> bool {
         self.is_linked(session) && !self.sessions[session].is_detached()
