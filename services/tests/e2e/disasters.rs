@@ -6,16 +6,16 @@
 //! With `DUET_LONG=1`, as `./run-tests --long` sets it, what is scaled down here takes its full time.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use duet_proto::v1::GetStatsRequest;
 use duet_proto::v1::matchmaker_client::MatchmakerClient;
 use serde_json::json;
-use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 use crate::client::pause;
+use crate::heard::Heard;
 use crate::phone::Phone;
 use crate::process::{Deployment, Duet, GATEWAY, Shape, scaled};
 use party::{Party, Verdict};
@@ -29,32 +29,17 @@ pub(crate) struct Calls {
     is_over: Arc<AtomicBool>,
 }
 
-/// How many messages have arrived in each room.
-struct Heard {
-    rooms: Vec<AtomicUsize>,
-    more: Notify,
-}
-
-impl Heard {
-    fn counts(&self) -> Vec<usize> {
-        self.rooms.iter().map(|room| room.load(Ordering::Relaxed)).collect()
-    }
-}
-
 impl Calls {
     /// Lets every pair meet and talk.
     pub(crate) async fn start(pairs: Vec<(Party, Party)>) -> Self {
-        let heard = Arc::new(Heard { rooms: pairs.iter().map(|_| AtomicUsize::new(0)).collect(), more: Notify::new() });
+        let heard = Arc::new(Heard::new(pairs.len()));
         let is_over = Arc::new(AtomicBool::new(false));
         let mut talks = JoinSet::new();
         for (room, (mut one, mut other)) in pairs.into_iter().enumerate() {
             let (heard, is_over) = (heard.clone(), is_over.clone());
             talks.spawn(async move {
                 party::meet(&mut one, &mut other, room).await;
-                let hear = || {
-                    heard.rooms[room].fetch_add(1, Ordering::Relaxed);
-                    heard.more.notify_one();
-                };
+                let hear = || heard.hear(room);
                 let (one, other) = tokio::join!(one.talk(&is_over, hear), other.talk(&is_over, hear));
                 one + other
             });
@@ -66,10 +51,7 @@ impl Calls {
 
     /// Waits until every room has heard more than was still on its way to the clients.
     pub(crate) async fn go_on(&self) {
-        let before = self.heard.counts();
-        while self.heard.counts().iter().zip(&before).any(|(now, before)| *now < before + 10) {
-            self.heard.more.notified().await;
-        }
+        self.heard.go_on(10, usize::MAX).await;
     }
 
     /// The same, and how long it took.
@@ -82,7 +64,7 @@ impl Calls {
     /// Lets everybody finish, prints the row, and wants nothing lost.
     pub(crate) async fn end(self, what: &str, recovered: Duration) {
         self.is_over.store(true, Ordering::Relaxed);
-        let rooms = self.heard.rooms.len();
+        let rooms = self.heard.rooms();
         let verdict = self.talks.join_all().await.into_iter().fold(Verdict::default(), |sum, room| sum + room);
         let Verdict { sent, lost, repeated, reordered } = verdict;
         println!(

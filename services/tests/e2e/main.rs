@@ -9,6 +9,7 @@ mod closing;
 mod crowd;
 mod disasters;
 mod frames;
+mod heard;
 mod http;
 mod links;
 mod phone;

@@ -2,13 +2,12 @@
 //! each room send all the while, none is lost, repeated or out of order.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
-use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 use crate::client::{Client, pair_across};
+use crate::heard::Heard;
 use crate::process::{Deployment, Duet, GATEWAY, Shape};
 
 /// Rooms that talk. Both sides send the next number when the partner's has come, so there is always something under way.
@@ -19,23 +18,11 @@ struct Talk {
     total: usize,
 }
 
-/// How many messages have arrived in each room.
-struct Heard {
-    rooms: Vec<AtomicUsize>,
-    more: Notify,
-}
-
-impl Heard {
-    fn counts(&self) -> Vec<usize> {
-        self.rooms.iter().map(|room| room.load(Ordering::Relaxed)).collect()
-    }
-}
-
 impl Talk {
     /// Pairs `rooms` times a client of the one gateway with one of the other, each in a pool of its own, and lets them talk for
     /// `rounds`.
     async fn start(one: &str, other: &str, rooms: usize, rounds: usize) -> Self {
-        let heard = Arc::new(Heard { rooms: (0..rooms).map(|_| AtomicUsize::new(0)).collect(), more: Notify::new() });
+        let heard = Arc::new(Heard::new(rooms));
         let mut pairs = JoinSet::new();
         for room in 0..rooms {
             let (one, other) = (one.to_owned(), other.to_owned());
@@ -54,10 +41,7 @@ impl Talk {
         for (room, (mut one, mut other)) in pairs.join_all().await.into_iter().enumerate() {
             let heard = heard.clone();
             tasks.spawn(async move {
-                let hear = || {
-                    heard.rooms[room].fetch_add(1, Ordering::Relaxed);
-                    heard.more.notify_one();
-                };
+                let hear = || heard.hear(room);
                 tokio::join!(talk(&mut one, rounds, hear), talk(&mut other, rounds, hear));
                 (one, other)
             });
@@ -67,18 +51,12 @@ impl Talk {
 
     /// Waits until so many messages have arrived.
     async fn reach(&self, count: usize) {
-        while self.heard.counts().iter().sum::<usize>() < count {
-            self.heard.more.notified().await;
-        }
+        self.heard.reach(count).await;
     }
 
     /// Waits until every room has heard more than was still on its way to the clients.
     async fn go_on(&self) {
-        let before = self.heard.counts();
-        let lags = |(now, before): (&usize, &usize)| *now < (before + 3).min(self.total);
-        while self.heard.counts().iter().zip(&before).any(lags) {
-            self.heard.more.notified().await;
-        }
+        self.heard.go_on(3, self.total).await;
     }
 
     /// Waits for the end of all talks; then nothing else has been said.
