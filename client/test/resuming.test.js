@@ -2,14 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { WebSocket } from 'ws';
-import { Signaling } from '../src/signaling.js';
 import { nextOf, record } from './events.js';
-import { scriptedGateway } from './scripted-gateway.js';
-
-/** @import { TestContext } from 'node:test' */
-/** @import { SignalingOptions } from '../src/options.js' */
-/** @import { Client } from './scripted-gateway.js' */
+import { IDLE, RESUMED, TERMS, greeted, inRoom, resume, resumeOn, start } from './resumable.js';
 
 const ALL = /** @type {const} */ ([
   'ready',
@@ -402,79 +396,6 @@ test('the partner’s connection: away, back, and as the server knows it when re
   assert.equal(signaling.partnerAway, false);
 });
 
-test('what is unavailable is sent again with its number, and all that came behind it', async (t) => {
-  const { signaling, client } = await inRoom(t);
-  const errors = record(signaling, ['error']);
-  for (const candidate of ['a', 'b']) signaling.ice(candidate);
-  await client.take();
-  await client.take();
-  client.send({ type: 'error', code: 'unavailable', message: 'm', refused: 2, retryAfterMs: 20 });
-  client.send({ type: 'error', code: 'invalid-message', message: 'm', refused: 3, expected: 2 });
-  await nextOf(signaling, 'error');
-  signaling.ice('c');
-  for (const [seq, candidate] of [[2, 'a'], [3, 'b'], [4, 'c']]) {
-    assert.deepEqual(await client.take(), { type: 'ice', candidate, roomId: 'r1', seq });
-  }
-  assert.deepEqual(errors.map(([, { code }]) => code), ['unavailable']);
-});
-
-test('a wish that is unavailable is sent again once, and under its number', async (t) => {
-  const { signaling, gateway } = await start(t);
-  const client = await greeted(signaling, gateway);
-  signaling.available();
-  await client.take();
-  client.send({ type: 'error', code: 'unavailable', message: 'm', refused: 1, retryAfterMs: 1 });
-  assert.deepEqual(await client.take(), { type: 'available', seq: 1 });
-  signaling.ping('end');
-  assert.deepEqual(await client.take(), { type: 'ping', id: 'end' });
-});
-
-test('a wish that was dropped for the rate is said again under a new number; for anything else it is not', async (t) => {
-  const { signaling, gateway } = await start(t);
-  const client = await greeted(signaling, gateway);
-  signaling.available();
-  signaling.reportState({ ice: 'failed' });
-  await client.take();
-  await client.take();
-  client.send({ type: 'error', code: 'rate-limited', message: 'm', refused: 2, retryAfterMs: 0 });
-  await nextOf(signaling, 'error');
-  await new Promise((resolve) => setTimeout(resolve, 5));
-  assert.deepEqual(await client.untaken(), []);
-  client.send({ type: 'error', code: 'rate-limited', message: 'm', refused: 1, retryAfterMs: 0 });
-  assert.deepEqual(await client.take(), { type: 'available', seq: 3 });
-});
-
-test('a wish that was dropped before the connection broke is said in the resumed session', async (t) => {
-  const { signaling, gateway } = await start(t);
-  const client = await greeted(signaling, gateway);
-  signaling.available();
-  await client.take();
-  client.send({ type: 'error', code: 'rate-limited', message: 'm', refused: 1, retryAfterMs: 20 });
-  await nextOf(signaling, 'error');
-  const again = await resume(client, gateway, { ...IDLE, ack: 1 });
-  assert.deepEqual(await again.take(), { type: 'available', seq: 2 });
-});
-
-test('too much without an acknowledgement waits, then is refused; wishes never are', async (t) => {
-  const { signaling, client } = await inRoom(t, { outboxLimit: 3 });
-  for (let at = 2; at <= 256; at += 1) signaling.ice(String(at));
-  client.send({ type: 'pong', ack: 1 });
-  await nextOf(signaling, 'pong');
-  for (let at = 257; at <= 260; at += 1) signaling.ice(String(at));
-  assert.throws(() => signaling.ice('one more'), { code: 'outbox-full' });
-  const until = async (/** @type {number} */ last) => {
-    for (let message = await client.take(); message.seq !== last; message = await client.take());
-  };
-  await until(257);
-  client.send({ type: 'pong', ack: 257 });
-  await until(260);
-  for (let at = 261; at <= 513 + 3; at += 1) signaling.ice(String(at));
-  assert.throws(() => signaling.reportState({ ice: 'failed' }), { code: 'outbox-full' });
-  signaling.leave();
-  client.send({ type: 'pong', ack: 513 });
-  await until(514);
-});
-
 test('the token is in nothing that the application is told', async (t) => {
   const { signaling, client, gateway } = await inRoom(t);
   const everything = record(signaling, ['message', 'open', ...ALL]);
@@ -490,59 +411,3 @@ test('the token is in nothing that the application is told', async (t) => {
   assert.ok(everything.length > 10);
   assert.ok(!JSON.stringify(everything).includes('token '));
 });
-
-const TERMS = { resumeToken: 'token 1', resumeWindowMs: 15_000 };
-const RESUMED = { type: 'resumed', clientId: 'me', state: 'matched', roomId: 'r1', partnerId: 'p1', initiator: true };
-const IDLE = { state: 'idle', roomId: undefined, partnerId: undefined, initiator: undefined };
-
-/** @typedef {Awaited<ReturnType<typeof scriptedGateway>>} Gateway */
-
-/** @param {TestContext} t @param {SignalingOptions} [options] */
-async function start(t, options = {}) {
-  const gateway = await scriptedGateway(t);
-  const signaling = new Signaling(gateway.url, { WebSocket, random: () => 0, ...options });
-  t.after(() => signaling.close());
-  return { signaling, gateway };
-}
-
-/** @param {Signaling} signaling @param {Gateway} gateway @param {Record<string, unknown>} [fields] */
-async function greeted(signaling, gateway, fields = TERMS) {
-  signaling.connect();
-  const client = await gateway.connection();
-  client.greet(fields);
-  await nextOf(signaling, 'ready');
-  return client;
-}
-
-/** In a room by messages 1 and 1, with nothing left to take. @param {TestContext} t @param {SignalingOptions} [options] */
-async function inRoom(t, options = {}) {
-  const { signaling, gateway } = await start(t, options);
-  const client = await greeted(signaling, gateway);
-  signaling.available({ tags: ['chess'] });
-  for (let message = await client.take(); message.type !== 'available'; message = await client.take());
-  client.match({ seq: 1, ack: 1 });
-  await nextOf(signaling, 'matched');
-  return { signaling, client, gateway };
-}
-
-/**
- * Breaks the connection and resumes on the next.
- * @param {Client} client
- * @param {Gateway} gateway
- * @param {Record<string, unknown>} [fields] Of `resumed`.
- * @param {Record<string, unknown>} [greeting]
- */
-async function resume(client, gateway, fields, greeting) {
-  client.socket.terminate();
-  return resumeOn(gateway, fields, greeting);
-}
-
-/** @param {Gateway} gateway @param {Record<string, unknown>} [fields] @param {Record<string, unknown>} [greeting] */
-async function resumeOn(gateway, fields = {}, greeting = {}) {
-  const again = await gateway.connection();
-  again.greet({ clientId: 'provisional', ...TERMS, ...greeting });
-  assert.equal((await again.take()).type, 'resume');
-  again.send({ ...RESUMED, ack: 1, resumeToken: 'token 1', ...fields });
-  assert.equal((await again.take()).type, 'ping');
-  return again;
-}
