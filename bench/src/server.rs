@@ -34,10 +34,10 @@ impl Sub for Usage {
 
     fn sub(self, earlier: Usage) -> Usage {
         Usage {
-            cpu_ns: self.cpu_ns - earlier.cpu_ns,
+            cpu_ns: self.cpu_ns.saturating_sub(earlier.cpu_ns),
             user_ticks: self.user_ticks - earlier.user_ticks,
             system_ticks: self.system_ticks - earlier.system_ticks,
-            sleeps: self.sleeps - earlier.sleeps,
+            sleeps: self.sleeps.saturating_sub(earlier.sleeps),
         }
     }
 }
@@ -59,8 +59,10 @@ impl Processes {
             let pid = pid.as_raw_nonzero();
             for task in fs::read_dir(format!("/proc/{pid}/task"))? {
                 let task = task?.path();
-                usage.cpu_ns += number(fs::read_to_string(task.join("schedstat"))?.split(' ').next())?;
-                let status = fs::read_to_string(task.join("status"))?;
+                let read = |file: &str| fs::read_to_string(task.join(file));
+                // A thread may end at any time.
+                let (Ok(schedstat), Ok(status)) = (read("schedstat"), read("status")) else { continue };
+                usage.cpu_ns += number(schedstat.split(' ').next())?;
                 usage.sleeps += number(field(&status, "voluntary_ctxt_switches:"))?;
             }
             let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
