@@ -6,6 +6,7 @@
 //! destinations are the process's.
 
 pub mod backoff;
+pub mod framing;
 pub mod keepalive;
 pub mod limits;
 pub mod origins;
