@@ -309,6 +309,7 @@ impl TryFrom<v1::Forward> for Forward {
     type Error = InvalidFrame;
 
     fn try_from(forward: v1::Forward) -> Result<Self, InvalidFrame> {
+        std::str::from_utf8(&forward.text).map_err(|_| InvalidFrame("forward.text is not UTF-8"))?;
         Ok(Forward { ticket: ticket(forward.ticket)?, seq: forward.seq, text: forward.text })
     }
 }

@@ -75,6 +75,11 @@ async fn what_breaks_a_rule_is_refused_by_rule() {
     let running = Running::start().await;
     let attached = || frame(1, attach(client(1)));
     let too_long = Up::Identify(duet_proto::frame::Identity { user: "u".repeat(129), verified: false });
+    let no_text = Up::Forward(duet_proto::frame::Forward {
+        ticket: duet_proto::ids::TicketNumber { attempt: 1, round: 0 },
+        seq: 1,
+        text: b"\xff"[..].into(),
+    });
     let huge = Up::Report {
         attempt: 1,
         room: duet_proto::ids::RoomId::from_random([0; 16]),
@@ -93,6 +98,7 @@ async fn what_breaks_a_rule_is_refused_by_rule() {
         (batch(vec![frame(0, attach(client(1)))]), "session is missing"),
         (batch(vec![attached(), frame(1, join(0))]), "attempt is missing"),
         (batch(vec![attached(), frame(1, too_long)]), "user_id is too long"),
+        (batch(vec![attached(), frame(1, no_text)]), "forward.text is not UTF-8"),
         (batch(vec![attached(), frame(1, huge)]), "a message is too large"),
     ];
     for (message, reason) in cases {
