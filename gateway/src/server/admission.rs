@@ -6,6 +6,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use http::header::{self, HeaderName};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use sha1::{Digest, Sha1};
 
 use super::Shared;
 
@@ -90,6 +91,14 @@ pub(super) fn check_handshake<'a>(method: &Method, headers: &'a HeaderMap) -> Re
         }
     }
 }
+
+/// What proves to a client that its key was understood (RFC 6455 section 4.2.2).
+pub(super) fn accept(key: &HeaderValue) -> HeaderValue {
+    let hash = Sha1::new().chain_update(key.as_bytes()).chain_update(KEY_SUFFIX).finalize();
+    HeaderValue::from_str(&BASE64_STANDARD.encode(hash)).expect("base64 fits in a header")
+}
+
+const KEY_SUFFIX: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
 /// Whether the client offers the layer `duet.v1`. Other subprotocols are not for us; the base layer needs none.
 pub(super) fn offers_duet_v1(headers: &HeaderMap) -> bool {

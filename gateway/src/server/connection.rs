@@ -7,7 +7,9 @@ use std::task::{Context, Poll, Waker};
 use bytes::Bytes;
 use duet_proto::close::CloseCode;
 use duet_proto::ids::SessionNumber;
+use duet_proto::time::Time;
 
+use crate::framing;
 use crate::session::Session;
 
 /// Shared by the socket's task and the links' tasks of the same worker; borrowed only between two awaits.
@@ -19,6 +21,10 @@ pub(super) struct Connection {
     pub(super) outbox: RefCell<Outbox>,
     /// Whether it is counted among those without a socket.
     pub(super) is_detached: Cell<bool>,
+    /// Since when the client takes nothing of what waits for it.
+    pub(super) stalled: Cell<Option<Time>>,
+    /// When the worker's timer looks at it next.
+    pub(super) armed: Cell<Option<Time>>,
     /// The socket task's, while it waits.
     waker: Cell<Option<Waker>>,
 }
@@ -31,13 +37,16 @@ impl Connection {
             session: RefCell::new(session),
             outbox: RefCell::new(Outbox::new(max_outbound_bytes)),
             is_detached: Cell::new(false),
+            stalled: Cell::new(None),
+            armed: Cell::new(None),
             waker: Cell::new(None),
         }
     }
 
     /// The socket's task waits for something to send.
     pub(super) fn wait(&self, waker: &Waker) {
-        self.waker.set(Some(waker.clone()));
+        let kept = self.waker.take().filter(|kept| kept.will_wake(waker));
+        self.waker.set(kept.or_else(|| Some(waker.clone())));
     }
 
     /// Ready once something has happened to the session since this was asked before.
@@ -57,6 +66,8 @@ impl Connection {
 /// What waits to be sent to a client, in order.
 pub(super) struct Outbox {
     items: VecDeque<Outgoing>,
+    /// Answers the newest of the client's pings, as RFC 6455 section 5.5.3 allows: a flood of them gathers nothing.
+    pong: Option<Box<[u8]>>,
     bytes: usize,
     max_bytes: usize,
     ended: Option<SocketEnd>,
@@ -74,11 +85,8 @@ pub(super) enum Outgoing {
 pub(super) enum SocketEnd {
     /// By a close frame with this code.
     Close(CloseCode),
-    /// The client closed; its close frame is answered.
-    Answer {
-        /// Whether it will not come back.
-        is_final: bool,
-    },
+    /// The client closed; its close frame is answered with its code.
+    Answer(Option<u16>),
     /// Without a word: nobody is there.
     Abort,
 }
@@ -88,7 +96,8 @@ impl SocketEnd {
     pub(super) fn is_final(self) -> bool {
         match self {
             SocketEnd::Abort => false,
-            SocketEnd::Answer { is_final } => is_final,
+            // A page that goes away says 1001; an application that closes says 1000, or, in a browser, nothing.
+            SocketEnd::Answer(code) => matches!(code, None | Some(1000 | 1001)),
             SocketEnd::Close(code) => !code.keeps_session(),
         }
     }
@@ -96,7 +105,7 @@ impl SocketEnd {
 
 impl Outbox {
     fn new(max_bytes: usize) -> Self {
-        Outbox { items: VecDeque::new(), bytes: 0, max_bytes, ended: None }
+        Outbox { items: VecDeque::new(), pong: None, bytes: 0, max_bytes, ended: None }
     }
 
     /// Queues something, unless the client is too slow: then what waits is dropped and the connection closed.
@@ -118,14 +127,30 @@ impl Outbox {
         self.ended.get_or_insert(end);
     }
 
-    pub(super) fn pop(&mut self) -> Option<Outgoing> {
-        let item = self.items.pop_front();
-        match &item {
-            Some(item) => self.bytes -= item.weight(),
-            // Most connections are idle most of the time; they keep no buffer.
-            None => self.items = VecDeque::new(),
+    /// A ping is to be answered.
+    pub(super) fn answer_ping(&mut self, payload: &[u8]) {
+        self.pong = Some(payload.into());
+    }
+
+    /// Appends what waits as frames, until there are so many bytes.
+    pub(super) fn write_to(&mut self, frames: &mut Vec<u8>, enough: usize) {
+        if frames.len() < enough
+            && let Some(payload) = self.pong.take()
+        {
+            framing::put_pong(&payload, frames);
         }
-        item
+        while frames.len() < enough {
+            let Some(item) = self.items.pop_front() else { break };
+            self.bytes -= item.weight();
+            match item {
+                Outgoing::Text(text) => framing::put_text(&text, frames),
+                Outgoing::Ping => framing::put_ping(frames),
+            }
+        }
+        if self.items.is_empty() {
+            // Most connections are idle most of the time; they keep no buffer.
+            self.items = VecDeque::new();
+        }
     }
 
     pub(super) fn ended(&self) -> Option<SocketEnd> {

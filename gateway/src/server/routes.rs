@@ -9,7 +9,6 @@ use axum::{Json, Router};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use hyper::upgrade::OnUpgrade;
 use tokio::sync::mpsc;
-use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::admission::{self, Refusal};
 use super::socket::Upgrade;
@@ -44,7 +43,7 @@ async fn upgrade(State(routes): State<WorkerRoutes>, mut request: Request) -> Re
     let is_v1 = admission::offers_duet_v1(request.headers());
     place.send(Upgrade { on_upgrade, is_v1 });
 
-    let accept = HeaderValue::from_str(&derive_accept_key(key.as_bytes())).expect("base64 fits in a header");
+    let accept = admission::accept(key);
     let headers = [
         (header::CONNECTION, HeaderValue::from_static("upgrade")),
         (header::UPGRADE, HeaderValue::from_static("websocket")),

@@ -14,9 +14,9 @@ use duet_proto::time::Time;
 use duet_proto::token::ResumeToken;
 use futures_util::Stream;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::runtime::Builder;
+use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::{Notify, mpsc, watch};
-use tokio::task::{JoinSet, LocalSet};
+use tokio::task::JoinSet;
 
 use super::clock::Clock;
 use super::connection::{Connection, Outgoing, SocketEnd};
@@ -25,13 +25,15 @@ use crate::session::{Output, ResumeTokens, Session};
 
 mod ending;
 mod slots;
+mod timers;
 
 use ending::DRAIN_PACE;
 use slots::{LinkSlot, LinkState};
+use timers::Timers;
 
 /// Runs a worker on this thread until it has drained, is stopped or fails.
 pub(super) fn run(index: usize, listener: TcpListener, shared: Arc<Shared>, stages: watch::Receiver<Stage>) -> Ended {
-    let runtime = match Builder::new_current_thread().enable_all().build() {
+    let runtime = match Builder::new_current_thread().enable_all().build_local(LocalOptions::default()) {
         Ok(runtime) => runtime,
         Err(error) => return Ended::Failed(format!("a worker's runtime can't be made: {error}")),
     };
@@ -41,10 +43,10 @@ pub(super) fn run(index: usize, listener: TcpListener, shared: Arc<Shared>, stag
             Err(error) => Ended::Failed(format!("a listener can't be used: {error}")),
         }
     };
-    LocalSet::new().block_on(&runtime, serve)
+    runtime.block_on(serve)
 }
 
-/// The same on the current `LocalSet`, with connections from anywhere.
+/// The same on the current thread's `LocalRuntime` or `LocalSet`, with connections from anywhere.
 pub(super) async fn serve<S>(
     index: usize,
     incoming: impl Stream<Item = io::Result<S>> + 'static,
@@ -61,6 +63,7 @@ where
     for link in 0..shared.matchmakers.count() {
         essential.spawn_local(links::keep(link, worker.clone()));
     }
+    essential.spawn_local(worker.clone().keep_time());
     essential.spawn_local(accept::serve(
         incoming,
         routes::router(index, shared.clone(), upgraded),
@@ -87,6 +90,8 @@ where
 
 /// Sessions that a worker keeps without their sockets. With more, those whose connections break end at once.
 const MAX_DETACHED: usize = 16_384;
+/// What a socket reads at most before it is written to.
+const READ_AT_ONCE: usize = 32 * 1024;
 /// Upgrades answered with 101 whose sockets hyper has not handed over yet.
 const PENDING_UPGRADES: usize = 1024;
 
@@ -96,6 +101,11 @@ pub(super) struct Worker {
     pub(super) shared: Arc<Shared>,
     pub(super) clock: Clock,
     connections: RefCell<HashMap<SessionNumber, Rc<Connection>>>,
+    timers: Timers,
+    /// What sockets read into, one at a time.
+    pub(super) inbox: RefCell<Box<[u8]>>,
+    /// What sockets write from, one at a time.
+    pub(super) outgoing: RefCell<Vec<u8>>,
     links: Vec<LinkSlot>,
     opened: Cell<u64>,
     /// Sockets that are open, those included whose session has ended and which only close.
@@ -113,6 +123,9 @@ impl Worker {
             index,
             clock,
             connections: RefCell::new(HashMap::new()),
+            timers: Timers::default(),
+            inbox: RefCell::new(vec![0; READ_AT_ONCE].into()),
+            outgoing: RefCell::new(Vec::new()),
             links: (0..shared.matchmakers.count()).map(|_| LinkSlot::down_since(clock.now())).collect(),
             opened: Cell::new(0),
             sockets: Cell::new(0),
@@ -171,6 +184,7 @@ impl Worker {
         if connection.is_detached.get() {
             self.detached.set(self.detached.get() - 1);
         }
+        self.disarm(connection);
         self.connections.borrow_mut().remove(&connection.number);
     }
 
@@ -181,21 +195,28 @@ impl Worker {
     }
 
     fn pass_outputs(&self, connection: &Connection) {
-        let mut session = connection.session.borrow_mut();
-        let mut outbox = connection.outbox.borrow_mut();
-        while let Some(output) = session.poll_output() {
+        let mut is_news = false;
+        while let Some(output) = connection.session.borrow_mut().poll_output() {
+            if let Output::Frame { kind, client_seq } = output {
+                self.push(connection.link, UpFrame { session: connection.number, client_seq, kind });
+                continue;
+            }
+            is_news = true;
+            let mut outbox = connection.outbox.borrow_mut();
             match output {
                 Output::Text(text) => outbox.push(Outgoing::Text(text)),
                 Output::Ping => outbox.push(Outgoing::Ping),
                 Output::Close(code) => outbox.end(SocketEnd::Close(code)),
                 Output::Abort => outbox.end(SocketEnd::Abort),
-                Output::Frame { kind, client_seq } => {
-                    self.push(connection.link, UpFrame { session: connection.number, client_seq, kind });
-                }
                 Output::Fault { id, what } => tracing::error!(id, what, "a session met a fault of ours"),
+                Output::Frame { .. } => {}
             }
         }
-        connection.wake();
+        // Most of what happens to a session is nothing that its socket would have to do.
+        if is_news || connection.session.borrow().is_over() {
+            connection.wake();
+        }
+        self.arm(connection);
     }
 
     fn feed_all(&self, link: usize, input: impl Fn(&mut Session, Time)) {
