@@ -68,7 +68,9 @@ where
     let counted = worker.count_socket();
     let connection = worker.open(is_v1);
     let mut socket = Socket::new(stream, worker, &connection);
-    let end = match socket.hear(&mut Vec::from(already_read)) {
+    // A statement of its own, or what has been read, hyper's whole buffer, would be held for as long as the connection.
+    let early = socket.hear(&mut Vec::from(already_read));
+    let end = match early {
         Ok(()) => poll_fn(|cx| socket.poll(cx)).await,
         Err(end) => end,
     };
