@@ -36,7 +36,7 @@ pub(crate) struct Compare {
     /// Duet's executable
     #[arg(long, default_value = "target/release/duet", value_name = "FILE")]
     duet: PathBuf,
-    /// Another one to compare it with, as the servers old and old-standalone
+    /// Another one to compare it with, as the servers old, old-tcp and old-standalone
     #[arg(long, value_name = "FILE")]
     old: Option<PathBuf>,
     /// Where the peers are

@@ -34,7 +34,7 @@ mod socket;
 mod worker;
 
 pub use listen::bind;
-pub use matchmakers::{Carrier, Connector, Matchmakers, MemoryDialer};
+pub use matchmakers::{Address, Carrier, Connector, Matchmakers, MemoryDialer};
 use readiness::Readiness;
 
 /// How a gateway is to behave. The defaults are those of the executable.

@@ -13,6 +13,8 @@ pub mod link;
 pub mod queue;
 pub mod time;
 pub mod token;
+#[cfg(feature = "grpc")]
+pub mod unix;
 
 /// Protobuf messages, and with the feature `grpc` the clients and servers of the services, generated from `duet/v1/*.proto`.
 #[allow(missing_docs, unreachable_pub, clippy::all, clippy::semicolon_if_nothing_returned, clippy::uninlined_format_args)]

@@ -2,6 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use duet_proto::link::LinkPings;
@@ -14,6 +15,7 @@ mod values;
 
 pub(crate) use gateway::GatewayArgs;
 pub(crate) use matchmaker::MatchmakerArgs;
+pub(crate) use values::MatchmakerUrl;
 use values::{MatchmakerUrls, Milliseconds, positive_milliseconds, socket_address};
 
 /// Reads the command line. Without a verb it is `standalone`.
@@ -69,7 +71,7 @@ pub(crate) struct Standalone {
 pub(crate) struct Gateway {
     #[command(flatten)]
     pub(crate) gateway: GatewayArgs,
-    /// Where the matchmaker is. Several, separated by commas, must share an engine
+    /// Where the matchmaker is: http://HOST:PORT, or unix:PATH on the same host. Several, separated by commas, must share an engine
     #[arg(long, env, default_value = "http://127.0.0.1:50051", value_name = "URL[,URL]", help_heading = "Gateway")]
     pub(crate) matchmaker_url: MatchmakerUrls,
     #[command(flatten)]
@@ -86,6 +88,9 @@ pub(crate) struct Matchmaker {
     #[arg(long, env, default_value = "127.0.0.1:50051", value_parser = socket_address, value_name = "ADDRESS:PORT",
         help_heading = "Matchmaker")]
     pub(crate) grpc_listen: SocketAddr,
+    /// Unix socket to listen on as well, for gateways on the same host: they link to it by MATCHMAKER_URL=unix:PATH [default: none]
+    #[arg(long, env, value_name = "PATH", help_heading = "Matchmaker")]
+    pub(crate) grpc_socket: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) link: LinkArgs,
     #[command(flatten)]

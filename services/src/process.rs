@@ -18,6 +18,9 @@ use crate::failure::Failure;
 use crate::shutdown::Signals;
 
 mod greeting;
+mod grpc_socket;
+
+use grpc_socket::GrpcSocket;
 
 /// Gateway and matchmaker in one process.
 pub(crate) fn standalone(args: cli::Standalone) -> Result<(), Failure> {
@@ -33,7 +36,8 @@ pub(crate) fn standalone(args: cli::Standalone) -> Result<(), Failure> {
         let matchmakers = Matchmakers::Memory(MemoryDialer::new(move |hello| dial.connect(hello)));
         let gateway = start_gateway(args.gateway.settings(address.port(), args.link.pings()), listeners, matchmakers)?;
         greeting::standalone(address, grpc.as_ref().and_then(|listener| listener.local_addr().ok()));
-        let port = grpc.map(|listener| Port::open(replica, listener, args.link.pings(), args.drain.drain_limit_ms.0));
+        let port =
+            grpc.map(|listener| Port::open(replica, listener, None, args.link.pings(), args.drain.drain_limit_ms.0));
         let deadline = run_gateway(gateway, &mut signals, args.drain.drain_limit_ms.0).await?;
         if let Some(port) = port {
             port.close(&mut signals, deadline).await;
@@ -47,7 +51,8 @@ pub(crate) fn gateway(args: cli::Gateway) -> Result<(), Failure> {
     runtime(Builder::new_current_thread())?.block_on(async {
         let mut signals = Signals::listen()?;
         let (listeners, address) = bind_gateway(&args.gateway)?;
-        let matchmakers = Matchmakers::Grpc(args.matchmaker_url.0.clone());
+        let addresses = args.matchmaker_url.0.iter().map(|matchmaker| matchmaker.address.clone());
+        let matchmakers = Matchmakers::Grpc(addresses.collect());
         let gateway = start_gateway(args.gateway.settings(address.port(), args.link.pings()), listeners, matchmakers)?;
         greeting::gateway(address, &args.matchmaker_url.0);
         run_gateway(gateway, &mut signals, args.drain.drain_limit_ms.0).await.map(drop)
@@ -60,9 +65,10 @@ pub(crate) fn matchmaker(args: cli::Matchmaker) -> Result<(), Failure> {
         let mut signals = Signals::listen()?;
         let listener = bind_grpc(args.grpc_listen).await?;
         let address = listener.local_addr().map_err(|error| Failure::environment("GRPC_LISTEN", &error))?;
+        let socket = args.grpc_socket.as_deref().map(GrpcSocket::bind).transpose()?;
         let replica = Replica::start(args.matchmaker.name(), args.matchmaker.config());
-        greeting::matchmaker(address);
-        let port = Port::open(replica, listener, args.link.pings(), args.drain.drain_limit_ms.0);
+        greeting::matchmaker(address, args.grpc_socket.as_deref());
+        let port = Port::open(replica, listener, socket, args.link.pings(), args.drain.drain_limit_ms.0);
         let signal = signals.next().await;
         tracing::info!(signal, "draining");
         port.close(&mut signals, Instant::now() + args.drain.drain_limit_ms.0).await;
@@ -131,11 +137,18 @@ struct Port {
 }
 
 impl Port {
-    fn open(replica: Replica, listener: TcpListener, pings: LinkPings, drain_limit: Duration) -> Self {
+    fn open(
+        replica: Replica,
+        listener: TcpListener,
+        socket: Option<GrpcSocket>,
+        pings: LinkPings,
+        drain_limit: Duration,
+    ) -> Self {
         let (close, closed) = oneshot::channel();
         let config = PortConfig { pings, drain_within: drain_limit, ..PortConfig::default() };
         let served = tokio::spawn(async move {
-            replica.serve(listener, config, async { drop(closed.await) }).await;
+            let (socket, _file) = socket.map(GrpcSocket::into_parts).unzip();
+            replica.serve(listener, socket, config, async { drop(closed.await) }).await;
         });
         Port { close, served }
     }

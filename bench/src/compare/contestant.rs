@@ -24,8 +24,14 @@ pub(super) struct Contestant {
 enum Start {
     /// One process, told its port.
     Alone(Box<dyn Fn(u16) -> Command>),
-    /// Duet's two services.
-    Two(PathBuf),
+    /// Duet's two services, and what lies between them.
+    Two(PathBuf, Link),
+}
+
+#[derive(Clone, Copy)]
+enum Link {
+    Tcp,
+    Unix,
 }
 
 /// Where the servers' files are.
@@ -76,16 +82,18 @@ pub(super) fn all(places: &Places) -> Vec<Contestant> {
             })),
         },
     ];
-    let mut add = |standalone, two, duet: &Path| {
+    let mut add = |[standalone, tcp, unix]: [&'static str; 3], duet: &Path| {
         let executable = duet.to_owned();
         let alone = move |port| duet_command(&executable, "standalone", port);
         all.push(Contestant { name: standalone, dialect: Dialect::Duet, start: Start::Alone(Box::new(alone)) });
-        all.push(Contestant { name: two, dialect: Dialect::Duet, start: Start::Two(duet.to_owned()) });
+        for (name, link) in [(tcp, Link::Tcp), (unix, Link::Unix)] {
+            all.push(Contestant { name, dialect: Dialect::Duet, start: Start::Two(duet.to_owned(), link) });
+        }
     };
     if let Some(old) = &places.old {
-        add("old-standalone", "old", old);
+        add(["old-standalone", "old-tcp", "old"], old);
     }
-    add("duet-standalone", "duet", &places.duet);
+    add(["duet-standalone", "duet-tcp", "duet"], &places.duet);
     all
 }
 
@@ -106,17 +114,25 @@ impl Contestant {
     /// Starts its processes on one processor, and waits until it accepts connections.
     pub(super) fn start(&self, cpu: usize) -> io::Result<Running> {
         let port = free_port()?;
-        let mut running = Running { children: Vec::new(), port, dialect: self.dialect };
+        let mut running = Running { children: Vec::new(), socket: None, port, dialect: self.dialect };
         match &self.start {
             Start::Alone(command) => running.spawn(&command(port), cpu)?,
-            Start::Two(executable) => {
+            Start::Two(executable, link) => {
                 let grpc = free_port()?;
+                let socket = std::env::temp_dir().join(format!("duet-bench-{grpc}.sock"));
                 let mut matchmaker = Command::new(executable);
                 matchmaker.arg("matchmaker").env("GRPC_LISTEN", format!("127.0.0.1:{grpc}"));
-                running.spawn(&matchmaker, cpu)?;
-                wait_for(grpc)?;
                 let mut gateway = duet_command(executable, "gateway", port);
-                gateway.env("MATCHMAKER_URL", format!("http://127.0.0.1:{grpc}"));
+                match link {
+                    Link::Tcp => gateway.env("MATCHMAKER_URL", format!("http://127.0.0.1:{grpc}")),
+                    Link::Unix => {
+                        matchmaker.env("GRPC_SOCKET", &socket);
+                        gateway.env("MATCHMAKER_URL", format!("unix:{}", socket.display()))
+                    }
+                };
+                running.spawn(&matchmaker, cpu)?;
+                running.socket = Some(socket);
+                wait_for(grpc)?;
                 running.spawn(&gateway, cpu)?;
             }
         }
@@ -130,6 +146,8 @@ impl Contestant {
 /// A server's processes, ended with it.
 pub(super) struct Running {
     children: Vec<Child>,
+    /// Removed at the end: the processes are killed.
+    socket: Option<PathBuf>,
     port: u16,
     dialect: Dialect,
 }
@@ -164,6 +182,9 @@ impl Drop for Running {
             // It may have ended by itself, which the run has noticed.
             let _ = child.kill();
             let _ = child.wait();
+        }
+        if let Some(socket) = &self.socket {
+            let _ = std::fs::remove_file(socket);
         }
     }
 }

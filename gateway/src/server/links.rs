@@ -1,5 +1,6 @@
 //! Keeping a link to a matchmaker: made, used, and made again when it breaks.
 
+use std::future::{Future, poll_fn};
 use std::rc::Rc;
 
 use duet_proto::link::{GatewayHello, MatchmakerHello};
@@ -57,19 +58,27 @@ async fn use_link(link: usize, mut dialed: Dialed, worker: &Worker) -> String {
     tracing::info!(worker = worker.index, link, matchmaker = dialed.hello.replica, "linked");
     worker.link_up(link, dialed.up);
     let why = loop {
+        let mut waited = false;
+        let next = poll_fn(|cx| {
+            let batch = std::pin::pin!(dialed.down.next()).poll(cx);
+            waited |= batch.is_pending();
+            batch
+        });
         let batch = tokio::select! {
-            batch = dialed.down.next() => batch,
+            batch = next => batch,
             () = worker.overflowed(link) => {
                 worker.shed(link);
                 break "it does not take what it is sent".to_owned();
             }
         };
+        if !waited {
+            // Lets the sockets write before the next batch fills their outboxes further.
+            tokio::task::yield_now().await;
+        }
         match batch {
             Ok(frames) => frames.into_iter().for_each(|frame| worker.frame(frame)),
             Err(why) => break why,
         }
-        // Lets the sockets write before the next batch fills their outboxes further.
-        tokio::task::yield_now().await;
     };
     worker.link_down(link);
     why

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::future::Future;
 use std::io;
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +12,7 @@ use duet_proto::bounds::LINK_MESSAGE_BYTES;
 use duet_proto::frame::{DownFrame, UpFrame};
 use duet_proto::link::{GatewayEnd, GatewayHello, LinkPings, MatchmakerHello, QUEUE_LIMITS};
 use duet_proto::queue::{self, Receiver, Sender};
+use duet_proto::unix::UnixLink;
 use duet_proto::v1;
 use duet_proto::v1::signaling_client::SignalingClient;
 use futures_util::{StreamExt, stream};
@@ -68,13 +70,22 @@ pub trait Carrier: AsyncRead + AsyncWrite + Unpin + Send {}
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Carrier for S {}
 
+/// Where a matchmaker is.
+#[derive(Clone, Debug)]
+pub enum Address {
+    /// There, over TCP.
+    Tcp(Endpoint),
+    /// On the same host, at the Unix socket of that path.
+    Unix(PathBuf),
+}
+
 /// Where matchmakers are.
 #[derive(Clone, Debug)]
 pub enum Matchmakers {
     /// In this process.
     Memory(MemoryDialer),
-    /// There, over TCP. More than one must share an engine.
-    Grpc(Vec<Endpoint>),
+    /// There. More than one must share an engine.
+    Grpc(Vec<Address>),
     /// The same over connections of the caller's making.
     GrpcOver(Connector, Vec<Endpoint>),
 }
@@ -83,7 +94,8 @@ impl Matchmakers {
     pub(super) fn count(&self) -> usize {
         match self {
             Matchmakers::Memory(_) => 1,
-            Matchmakers::Grpc(endpoints) | Matchmakers::GrpcOver(_, endpoints) => endpoints.len(),
+            Matchmakers::Grpc(addresses) => addresses.len(),
+            Matchmakers::GrpcOver(_, endpoints) => endpoints.len(),
         }
     }
 
@@ -94,7 +106,19 @@ impl Matchmakers {
                 let GatewayEnd { hello, up, down } = dial(hello);
                 Ok(Dialed { hello, up, down: Down::Memory(down) })
             }
-            Matchmakers::Grpc(endpoints) => dial_grpc(endpoint(&endpoints[index], pings).connect(), &hello).await,
+            Matchmakers::Grpc(addresses) => match &addresses[index] {
+                Address::Tcp(tcp) => dial_grpc(endpoint(tcp, pings).connect(), &hello).await,
+                Address::Unix(path) => {
+                    let path = path.clone();
+                    let connector = tower::service_fn(move |_: Uri| {
+                        let link = UnixLink::connect(path.clone());
+                        async { link.await.map(TokioIo::new) }
+                    });
+                    // Asked for, and used for nothing.
+                    let nowhere = Endpoint::from_static("http://localhost");
+                    dial_grpc(endpoint(&nowhere, pings).connect_with_connector(connector), &hello).await
+                }
+            },
             Matchmakers::GrpcOver(connector, endpoints) => {
                 let Connector(connect) = connector.clone();
                 let connector = tower::service_fn(move |uri| connect(uri));

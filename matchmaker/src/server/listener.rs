@@ -11,9 +11,10 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use duet_proto::unix::UnixLink;
 use futures_util::{Stream, StreamExt, stream};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpStream, UnixListener};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{Instant, sleep_until, timeout_at};
 use tonic::transport::server::Connected;
@@ -27,6 +28,14 @@ pub(crate) fn tcp(listener: TcpListener) -> impl Stream<Item = io::Result<TcpStr
             }
             io
         });
+        Some((accepted, listener))
+    })
+}
+
+/// The connections of a Unix socket, without end.
+pub(crate) fn unix(listener: UnixListener) -> impl Stream<Item = io::Result<UnixLink>> + Send {
+    stream::unfold(listener, |listener| async {
+        let accepted = listener.accept().await.and_then(|(io, _)| UnixLink::accepted(io));
         Some((accepted, listener))
     })
 }

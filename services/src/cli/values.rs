@@ -1,9 +1,11 @@
 //! Kinds of values that settings have, read from text. Each error says what was expected.
 
 use std::net::{SocketAddr, ToSocketAddrs};
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use duet_gateway::server::Address;
 use duet_proto::bounds::RESUME_WINDOW;
 use tonic::transport::Endpoint;
 
@@ -40,7 +42,15 @@ pub(super) fn resume_window(text: &str) -> Result<Milliseconds, &'static str> {
 
 /// Where matchmakers are: at least one.
 #[derive(Clone, Debug)]
-pub(crate) struct MatchmakerUrls(pub(crate) Vec<Endpoint>);
+pub(crate) struct MatchmakerUrls(pub(crate) Vec<MatchmakerUrl>);
+
+/// Where one is.
+#[derive(Clone, Debug)]
+pub(crate) struct MatchmakerUrl {
+    /// As it was given.
+    pub(crate) url: String,
+    pub(crate) address: Address,
+}
 
 impl FromStr for MatchmakerUrls {
     type Err = String;
@@ -50,15 +60,29 @@ impl FromStr for MatchmakerUrls {
         if urls.is_empty() {
             return Err("expected at least one URL".to_owned());
         }
-        urls.into_iter().map(endpoint).collect::<Result<_, _>>().map(MatchmakerUrls)
+        urls.into_iter().map(matchmaker_url).collect::<Result<_, _>>().map(MatchmakerUrls)
     }
 }
 
-fn endpoint(url: &str) -> Result<Endpoint, String> {
-    let expected = || format!("expected a URL like http://matchmaker:50051, not '{url}'");
-    let uri: http::Uri = url.parse().map_err(|_| expected())?;
+fn matchmaker_url(url: &str) -> Result<MatchmakerUrl, String> {
+    let address = match url.strip_prefix("unix:") {
+        Some(path) => unix(path),
+        None => tcp(url),
+    };
+    let expected = || format!("expected a URL like http://matchmaker:50051 or unix:/run/duet.sock, not '{url}'");
+    Ok(MatchmakerUrl { url: url.to_owned(), address: address.ok_or_else(expected)? })
+}
+
+fn tcp(url: &str) -> Option<Address> {
+    let uri: http::Uri = url.parse().ok()?;
     let is_plain = uri.scheme_str() == Some("http") && uri.host().is_some() && matches!(uri.path(), "" | "/");
-    if is_plain { Ok(Endpoint::from(uri)) } else { Err(expected()) }
+    is_plain.then(|| Address::Tcp(Endpoint::from(uri)))
+}
+
+fn unix(path: &str) -> Option<Address> {
+    // Both spellings are common.
+    let path = path.strip_prefix("//").unwrap_or(path);
+    (!path.is_empty() && !path.ends_with('/')).then(|| Address::Unix(PathBuf::from(path)))
 }
 
 /// `ADDRESS:PORT`, where the address may be a name.

@@ -3,8 +3,9 @@
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::net::SocketAddr;
+use std::path::Path;
 
-use tonic::transport::Endpoint;
+use crate::cli::MatchmakerUrl;
 
 pub(super) fn standalone(address: SocketAddr, grpc: Option<SocketAddr>) {
     let mut text = title("standalone: gateway and matchmaker in one process");
@@ -16,8 +17,8 @@ pub(super) fn standalone(address: SocketAddr, grpc: Option<SocketAddr>) {
     say(&text);
 }
 
-pub(super) fn gateway(address: SocketAddr, matchmakers: &[Endpoint]) {
-    let urls: Vec<String> = matchmakers.iter().map(|endpoint| endpoint.uri().to_string()).collect();
+pub(super) fn gateway(address: SocketAddr, matchmakers: &[MatchmakerUrl]) {
+    let urls: Vec<&str> = matchmakers.iter().map(|matchmaker| matchmaker.url.as_str()).collect();
     let mut text = title("gateway");
     text += &gateway_lines(address);
     text += &line("Matchmaker", &urls.join(" "));
@@ -25,9 +26,12 @@ pub(super) fn gateway(address: SocketAddr, matchmakers: &[Endpoint]) {
     say(&text);
 }
 
-pub(super) fn matchmaker(address: SocketAddr) {
+pub(super) fn matchmaker(address: SocketAddr, socket: Option<&Path>) {
     let mut text = title("matchmaker");
     text += &line("gRPC", &format!("{}  links, queries, health, reflection", reachable(address)));
+    if let Some(socket) = socket {
+        text += &line("", &format!("unix:{}  the same, on this host", socket.display()));
+    }
     text += "\nLink a gateway to it: duet gateway";
     // Writing to a String can't fail.
     let _ = writeln!(text, " --matchmaker-url http://{}. Ctrl-C ends it.", reachable(address));
