@@ -264,13 +264,13 @@ impl Session {
         let window = self.config.resume_window;
         // What was said after the room that is being left is not known yet.
         let claim = self.departing.as_ref().map(|departing| departing.client_seq);
-        Up::Attach(Attach {
+        Up::Attach(Box::new(Attach {
             client: self.client,
             identity: self.identity.clone(),
             attempt: self.departing.as_ref().map_or(self.attempt, |departing| departing.place.ticket.attempt),
             doing: self.doing(now),
             resumable: self.resumable.as_ref().map(|resumable| Box::new(resumable.announcement(window, claim, now))),
-        })
+        }))
     }
 
     fn tell(&mut self, message: &ServerMessage) {

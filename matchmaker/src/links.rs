@@ -2,11 +2,12 @@
 //!
 //! A link that has ended stays listed while it has sessions: it tells who may attach them anew.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use duet_proto::ids::SessionNumber;
 use duet_proto::link::GatewayHello;
 use duet_proto::time::Time;
+use rustc_hash::FxHashMap;
 
 use crate::sessions::SessionKey;
 
@@ -18,7 +19,8 @@ pub struct LinkKey(u64);
 #[derive(Debug)]
 pub(crate) struct Link {
     pub(crate) hello: GatewayHello,
-    pub(crate) sessions: HashMap<SessionNumber, SessionKey>,
+    /// Their numbers are counted by the gateway, so nobody can choose ones that collide.
+    pub(crate) sessions: FxHashMap<SessionNumber, SessionKey>,
     pub(crate) state: LinkState,
     /// The highest number that a session has been attached by.
     seen: SessionNumber,
@@ -48,7 +50,7 @@ impl Links {
     pub(crate) fn insert(&mut self, hello: GatewayHello) -> LinkKey {
         let key = LinkKey(self.ever);
         self.ever += 1;
-        let link = Link { hello, sessions: HashMap::new(), state: LinkState::Up, seen: SessionNumber(0) };
+        let link = Link { hello, sessions: FxHashMap::default(), state: LinkState::Up, seen: SessionNumber(0) };
         self.by_key.insert(key, link);
         key
     }

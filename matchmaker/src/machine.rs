@@ -107,7 +107,7 @@ impl Matchmaker {
         }
         let UpFrame { session: number, client_seq, kind } = frame;
         let done = match (self.links.session(link, number), kind) {
-            (None, Up::Attach(attach)) => self.attach(link, number, attach, now),
+            (None, Up::Attach(attach)) => self.attach(link, number, *attach, now),
             (Some(session), kind) => self.handle(session, client_seq, kind, now),
             // It has ended, or lives elsewhere, and the gateway has not heard of it yet.
             (None, _) if self.links.has_seen(link, number) => Ok(()),

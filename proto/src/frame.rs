@@ -33,7 +33,7 @@ pub struct UpFrame {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "told in signaling.proto")]
 pub enum Up {
-    Attach(Attach),
+    Attach(Box<Attach>),
     Identify(Identity),
     Join(Join),
     Next { attempt: u32, wishes: Wishes },

@@ -27,6 +27,18 @@ macro_rules! random_id {
                 self.0.as_bytes()
             }
 
+            /// How many bytes [`fmt::Display`] writes.
+            pub const LENGTH: usize = uuid::fmt::Hyphenated::LENGTH;
+
+            /// Writes what [`fmt::Display`] does.
+            ///
+            /// # Panics
+            ///
+            /// When there is no room for [`LENGTH`](Self::LENGTH) bytes.
+            pub fn write(&self, room: &mut [u8]) {
+                self.0.hyphenated().encode_lower(room);
+            }
+
             /// Whether the text is how [`fmt::Display`] writes this id.
             pub fn is_written(&self, text: &str) -> bool {
                 self.0.hyphenated().encode_lower(&mut uuid::Uuid::encode_buffer()) == text

@@ -57,7 +57,7 @@ fn understood(text: &str) -> String {
 fn answer(message: Result<ClientMessage, Refusal>) -> String {
     match message {
         Ok(ClientMessage::Signal { room, signal }) => {
-            format!("= for {room:?}: {}", String::from_utf8_lossy(&signal.text(client(1))))
+            format!("= for {room:?}: {}", String::from_utf8_lossy(&signal.into_text(client(1))))
         }
         Ok(message) => format!("= {message:?}"),
         Err(refusal) => format!("! {}", text_of(&ServerMessage::Error(refusal))),
@@ -174,7 +174,7 @@ proptest! {
             return Ok(());
         };
         prop_assert_eq!(signal.kind, SignalKind::Offer);
-        let out: serde_json::Value = serde_json::from_slice(&signal.text(client(1))).unwrap();
+        let out: serde_json::Value = serde_json::from_slice(&signal.into_text(client(1))).unwrap();
         prop_assert_eq!(&out["from"], &client(1).to_string());
         prop_assert_eq!(&out["sdp"], &sdp);
         if !["type", "from", "seq", "ack", "sdp"].contains(&name.as_str()) {

@@ -76,7 +76,7 @@ async fn use_link(link: usize, mut dialed: Dialed, worker: &Worker) -> String {
             tokio::task::yield_now().await;
         }
         match batch {
-            Ok(frames) => frames.into_iter().for_each(|frame| worker.frame(frame)),
+            Ok(frames) => worker.frames(frames),
             Err(why) => break why,
         }
     };

@@ -69,7 +69,7 @@ where
     let connection = worker.open(is_v1);
     let mut socket = Socket::new(stream, worker, &connection);
     // A statement of its own, or what has been read, hyper's whole buffer, would be held for as long as the connection.
-    let early = socket.hear(&mut Vec::from(already_read));
+    let early = if already_read.is_empty() { Ok(()) } else { socket.hear(&mut Vec::from(already_read)) };
     let end = match early {
         Ok(()) => poll_fn(|cx| socket.poll(cx)).await,
         Err(end) => end,
@@ -174,15 +174,16 @@ where
         if read.is_err() || buffer.filled().is_empty() {
             return Poll::Ready(Err(SocketEnd::Abort));
         }
-        worker.feed(self.connection, Session::handle_bytes);
         Poll::Ready(self.hear(buffer.filled_mut()))
     }
 
     fn hear(&mut self, bytes: &mut [u8]) -> Result<(), SocketEnd> {
         let (worker, connection) = (self.worker, self.connection);
+        let now = worker.clock.now();
+        worker.feed_at(now, connection, Session::handle_bytes);
         let mut closed = None;
         let read = self.reader.read(bytes, |received| match received {
-            Received::Text(text) => worker.feed(connection, |session, now| session.handle_text(text, now)),
+            Received::Text(text) => worker.feed_at(now, connection, |session, now| session.handle_text(text, now)),
             Received::Ping(payload) => connection.outbox.borrow_mut().answer_ping(payload),
             Received::Pong => {}
             Received::Close { code } => closed = Some(SocketEnd::Answer(code)),

@@ -1,7 +1,6 @@
 //! One worker: its connections by number, its links, and the passing of what the machines put out to where it goes.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
 use std::io;
 use std::net::TcpListener;
 use std::ops::Deref;
@@ -13,6 +12,7 @@ use duet_proto::ids::{ClientId, SessionNumber};
 use duet_proto::time::Time;
 use duet_proto::token::ResumeToken;
 use futures_util::Stream;
+use rustc_hash::FxHashMap;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::{Notify, mpsc, watch};
@@ -100,7 +100,8 @@ pub(super) struct Worker {
     pub(super) index: usize,
     pub(super) shared: Arc<Shared>,
     pub(super) clock: Clock,
-    connections: RefCell<HashMap<SessionNumber, Rc<Connection>>>,
+    /// Their numbers are this worker's own, so nobody can choose ones that collide.
+    connections: RefCell<FxHashMap<SessionNumber, Rc<Connection>>>,
     timers: Timers,
     /// What sockets read into, one at a time.
     pub(super) inbox: RefCell<Box<[u8]>>,
@@ -122,7 +123,7 @@ impl Worker {
         Worker {
             index,
             clock,
-            connections: RefCell::new(HashMap::new()),
+            connections: RefCell::default(),
             timers: Timers::default(),
             inbox: RefCell::new(vec![0; READ_AT_ONCE].into()),
             outgoing: RefCell::new(Vec::new()),
@@ -190,7 +191,12 @@ impl Worker {
 
     /// Hands the session an input and passes on what comes of it.
     pub(super) fn feed(&self, connection: &Connection, input: impl FnOnce(&mut Session, Time)) {
-        input(&mut connection.session.borrow_mut(), self.clock.now());
+        self.feed_at(self.clock.now(), connection, input);
+    }
+
+    /// The same at a time that the caller has read.
+    pub(super) fn feed_at(&self, now: Time, connection: &Connection, input: impl FnOnce(&mut Session, Time)) {
+        input(&mut connection.session.borrow_mut(), now);
         self.pass_outputs(connection);
     }
 
@@ -232,11 +238,14 @@ impl Worker {
         all
     }
 
-    /// A frame came from a matchmaker. One for a session that has just ended is ignored.
-    pub(super) fn frame(&self, frame: DownFrame) {
-        let connection = self.connections.borrow().get(&frame.session).cloned();
-        if let Some(connection) = connection {
-            self.feed(&connection, |session, now| session.handle_frame(frame, now));
+    /// Frames came from a matchmaker. Those for a session that has just ended are ignored.
+    pub(super) fn frames(&self, frames: Vec<DownFrame>) {
+        let now = self.clock.now();
+        for frame in frames {
+            let connection = self.connections.borrow().get(&frame.session).cloned();
+            if let Some(connection) = connection {
+                self.feed_at(now, &connection, |session, now| session.handle_frame(frame, now));
+            }
         }
     }
 }

@@ -45,7 +45,7 @@ impl Session {
         match message {
             ClientMessage::Auth { user, token } => self.authenticate(user, token.is_some(), now),
             ClientMessage::Available(wishes) => self.available(wishes, now),
-            ClientMessage::Signal { room, signal } => self.signal(room.as_deref(), &signal, now),
+            ClientMessage::Signal { room, signal } => self.signal(room.as_deref(), signal, now),
             ClientMessage::Next { room } => self.next(room.as_deref(), now),
             ClientMessage::Leave { room } => self.leave(room.as_deref(), now),
             ClientMessage::Ping { id } => self.tell(&ServerMessage::Pong { id, ack: self.taken() }),
@@ -131,7 +131,7 @@ impl Session {
     }
 
     /// While there is no link, messages are kept and sent once there is one again; but not for long, and not too many.
-    fn signal(&mut self, room: Option<&str>, signal: &Signal, now: Time) {
+    fn signal(&mut self, room: Option<&str>, signal: Signal, now: Time) {
         if self.is_stale(room) {
             return self.refuse_stale();
         }
@@ -140,7 +140,7 @@ impl Session {
         if is_unavailable {
             return self.refuse_unavailable();
         }
-        let text = signal.text(self.client);
+        let text = signal.into_text(self.client);
         let (ticket, open) = (place.ticket, place.to_partner.open);
         match place.to_partner.push(text.clone(), self.handling.unwrap_or(0)) {
             Ok(seq) if open => self.push_frame(Up::Forward(Forward { ticket, seq, text })),

@@ -26,7 +26,7 @@ impl Script {
     fn linked() -> Self {
         let mut script = Script::unlinked();
         let attached = script.feed(super::Session::handle_link_up);
-        assert_eq!(attached, [frame(Up::Attach(attach(0, Doing::Idle)))]);
+        assert_eq!(attached, [frame(Up::Attach(Box::new(attach(0, Doing::Idle))))]);
         script
     }
 
@@ -114,7 +114,7 @@ fn announced_room(received: u64, sent: u64, acknowledged: u64, waited: u64) -> S
         partner_away: false,
         join,
     };
-    frame(Up::Attach(attach(1, Doing::InRoom(place))))
+    frame(Up::Attach(Box::new(attach(1, Doing::InRoom(place)))))
 }
 
 fn wishes(pool: &str) -> Wishes {
@@ -354,7 +354,7 @@ fn auth_is_taken_as_given_and_announced() {
     );
     script.link_down();
     let announced = Attach { identity: Some(identity), ..attach(0, Doing::Idle) };
-    assert_eq!(script.link_up(), [frame(Up::Attach(announced))]);
+    assert_eq!(script.link_up(), [frame(Up::Attach(Box::new(announced)))]);
     assert_refused(&script.says(r#"{"type":"auth","token":"a.b.c"}"#), "unauthorized");
     assert_refused(&script.says(r#"{"type":"auth"}"#), "invalid-message");
 }

@@ -71,7 +71,7 @@ fn client(number: u64) -> ClientId {
 }
 
 fn attach(client: ClientId) -> Up {
-    Up::Attach(Attach { client, identity: None, attempt: 0, doing: Doing::Idle, resumable: None })
+    Up::Attach(Box::new(Attach { client, identity: None, attempt: 0, doing: Doing::Idle, resumable: None }))
 }
 
 /// As `attach`, of a session that outlives its socket and is resumed by that token.
@@ -88,7 +88,7 @@ fn attach_resumable(client: ClientId, token: u8) -> Up {
         taken: 0,
     };
     let resumable = Some(Box::new(resumable));
-    Up::Attach(Attach { client, identity: None, attempt: 0, doing: Doing::Idle, resumable })
+    Up::Attach(Box::new(Attach { client, identity: None, attempt: 0, doing: Doing::Idle, resumable }))
 }
 
 fn resume(token: u8, next_token: u8, ack: u64) -> Up {

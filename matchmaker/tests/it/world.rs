@@ -129,7 +129,7 @@ impl World {
                 self.begin(client, link);
                 let (attempt, doing) = self.doing(was);
                 let attach = Attach { client: client_id(client), identity: None, attempt, doing, resumable: None };
-                self.frame(client, Up::Attach(attach), now);
+                self.frame(client, Up::Attach(Box::new(attach)), now);
             }
             Event::AttachResumable(client, link, was, claim) => {
                 self.begin(client, link);

@@ -27,7 +27,7 @@ impl std::error::Error for InvalidFrame {}
 impl From<UpFrame> for v1::UpFrame {
     fn from(frame: UpFrame) -> Self {
         let kind = match frame.kind {
-            Up::Attach(attach) => up_frame::Kind::Attach(attach.into()),
+            Up::Attach(attach) => up_frame::Kind::Attach((*attach).into()),
             Up::Identify(identity) => up_frame::Kind::Identify(identity.into()),
             Up::Join(join) => up_frame::Kind::Join(join.into()),
             Up::Next { attempt, wishes } => up_frame::Kind::Next(v1::Next { attempt, wishes: Some(wishes.into()) }),
@@ -63,7 +63,7 @@ impl UpFrame {
         let session = session(frame.session)?;
         let Some(kind) = frame.kind else { return Ok(None) };
         let kind = match kind {
-            up_frame::Kind::Attach(attach) => Up::Attach(attach.try_into()?),
+            up_frame::Kind::Attach(attach) => Up::Attach(Box::new(attach.try_into()?)),
             up_frame::Kind::Identify(identity) => Up::Identify(identity.try_into()?),
             up_frame::Kind::Join(join) => Up::Join(join.try_into()?),
             up_frame::Kind::Next(next) => Up::Next { attempt: attempt(next.attempt)?, wishes: wishes(next.wishes)? },

@@ -6,7 +6,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use memchr::memchr2;
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::bounds::{JSON_DEPTH, JSON_MEMBERS, JSON_NAME};
@@ -82,9 +83,7 @@ impl<'de> Visitor<'de> for MembersVisitor {
 
 impl<'a> Member<'a> {
     fn new(raw_name: &'a str, value: &'a str) -> Result<Self, String> {
-        if raw_name.len() > JSON_NAME + 2 {
-            return Err(format!("a name is longer than {JSON_NAME} bytes"));
-        }
+        check_name(raw_name)?;
         let name = if raw_name.contains('\\') {
             Cow::Owned(serde_json::from_str(raw_name).map_err(|error| without_position(&error))?)
         } else {
@@ -94,52 +93,63 @@ impl<'a> Member<'a> {
     }
 }
 
-/// Checks what serde_json doesn't in a raw value that stands at `level`.
+/// Checks what serde_json doesn't in a raw value that stands at `level`. It is JSON for sure, so what its bytes mean is seen without
+/// parsing it once more.
 fn check_value(raw: &str, level: usize) -> Result<(), String> {
-    match raw.as_bytes().first() {
-        Some(b'{' | b'[') if level > JSON_DEPTH => Err(format!("nested deeper than {JSON_DEPTH} levels")),
-        Some(b'{' | b'[') => {
-            let mut deserializer = serde_json::Deserializer::from_str(raw);
-            deserializer.deserialize_any(NestedVisitor { level }).map_err(|error| without_position(&error))
-        }
-        // Only an escape can name a lone surrogate.
-        Some(b'"') if raw.contains('\\') => {
-            serde_json::from_str::<String>(raw).map(drop).map_err(|error| without_position(&error))
-        }
-        _ => Ok(()),
-    }
-}
-
-struct NestedVisitor {
-    level: usize,
-}
-
-impl<'de> Visitor<'de> for NestedVisitor {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object or an array")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
-        while let Some(element) = seq.next_element::<&'de RawValue>()? {
-            check_value(element.get(), self.level + 1).map_err(A::Error::custom)?;
-        }
-        Ok(())
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let mut count = 0;
-        while let Some((name, value)) = map.next_entry::<&'de RawValue, &'de RawValue>()? {
-            count += 1;
-            if count > JSON_MEMBERS {
-                return Err(A::Error::custom(TOO_MANY));
+    let bytes = raw.as_bytes();
+    let mut depth = level - 1;
+    let mut members = [0; JSON_DEPTH + 1];
+    let mut at = 0;
+    while let Some(byte) = bytes.get(at) {
+        at += 1;
+        match byte {
+            b'{' | b'[' if depth == JSON_DEPTH => return Err(format!("nested deeper than {JSON_DEPTH} levels")),
+            b'{' | b'[' => {
+                depth += 1;
+                members[depth] = 0;
             }
-            Member::new(name.get(), value.get()).map_err(A::Error::custom)?;
-            check_value(value.get(), self.level + 1).map_err(A::Error::custom)?;
+            b'}' | b']' => depth -= 1,
+            b'"' => {
+                let text = string(&raw[at - 1..])?;
+                at += text.len() - 1;
+                if bytes[at..].iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b':') {
+                    check_name(text)?;
+                    members[depth] += 1;
+                    if members[depth] > JSON_MEMBERS {
+                        return Err(TOO_MANY.to_owned());
+                    }
+                }
+            }
+            _ => {}
         }
-        Ok(())
     }
+    Ok(())
+}
+
+/// The string that the text begins with, as written. Escapes by number are decoded to be checked: only they can name a lone surrogate.
+fn string(text: &str) -> Result<&str, String> {
+    let mut end = 1;
+    let mut has_numbers = false;
+    while let Some(found) = memchr2(b'"', b'\\', &text.as_bytes()[end..]) {
+        end += found + 1;
+        if text.as_bytes()[end - 1] == b'"' {
+            break;
+        }
+        has_numbers |= text.as_bytes()[end] == b'u';
+        end += 1;
+    }
+    let string = &text[..end];
+    if has_numbers {
+        serde_json::from_str::<Cow<'_, str>>(string).map_err(|error| without_position(&error))?;
+    }
+    Ok(string)
+}
+
+fn check_name(raw_name: &str) -> Result<(), String> {
+    if raw_name.len() > JSON_NAME + 2 {
+        return Err(format!("a name is longer than {JSON_NAME} bytes"));
+    }
+    Ok(())
 }
 
 const TOO_MANY: &str = "an object has more than 64 members";

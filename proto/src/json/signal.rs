@@ -32,27 +32,35 @@ impl SignalKind {
 pub struct Signal {
     /// Which.
     pub kind: SignalKind,
-    /// `,"sdp":…` and so on: each member with a comma before it.
-    members: String,
+    /// What the partner gets, with room for who it is from: a message is copied once.
+    text: Vec<u8>,
+    from: usize,
 }
 
 impl Signal {
     pub(super) fn new(kind: SignalKind, object: &Object<'_>) -> Self {
-        let mut members = String::new();
-        for member in object.members().iter().filter(|member| !SERVERS.contains(&&*member.name)) {
-            members.reserve(member.raw_name.len() + member.value.len() + 2);
-            members.push(',');
-            members.push_str(member.raw_name);
-            members.push(':');
-            members.push_str(member.value);
+        let members = || object.members().iter().filter(|member| !SERVERS.contains(&&*member.name));
+        let length: usize = members().map(|member| member.raw_name.len() + member.value.len() + 2).sum();
+        let parts = [r#"{"type":""#, kind.name(), r#"","from":""#];
+        let from = parts.iter().map(|part| part.len()).sum();
+        let mut text = Vec::with_capacity(from + ClientId::LENGTH + 1 + length + 1);
+        parts.iter().for_each(|part| text.extend_from_slice(part.as_bytes()));
+        text.resize(from + ClientId::LENGTH, b' ');
+        text.push(b'"');
+        for member in members() {
+            text.push(b',');
+            text.extend_from_slice(member.raw_name.as_bytes());
+            text.push(b':');
+            text.extend_from_slice(member.value.as_bytes());
         }
-        Signal { kind, members }
+        text.push(b'}');
+        Signal { kind, text, from }
     }
 
     /// The partner's message: JSON, from `from` and from nobody else.
-    pub fn text(&self, from: ClientId) -> Bytes {
-        let kind = self.kind.name();
-        format!("{{\"type\":\"{kind}\",\"from\":\"{from}\"{}}}", self.members).into()
+    pub fn into_text(mut self, from: ClientId) -> Bytes {
+        from.write(&mut self.text[self.from..self.from + ClientId::LENGTH]);
+        self.text.into()
     }
 }
 

@@ -7,7 +7,7 @@ fn a_wish_without_a_link_waits_for_it() {
     let mut script = Script::unlinked();
     assert_eq!(script.says(r#"{"type":"available"}"#), [""; 0]);
     assert_eq!(script.wait(2), [""; 0]);
-    assert_eq!(script.link_up(), [frame(Up::Attach(attach(1, Doing::Waiting(join(1, 2)))))]);
+    assert_eq!(script.link_up(), [frame(Up::Attach(Box::new(attach(1, Doing::Waiting(join(1, 2))))))]);
     assert_eq!(script.hears(waiting(1, 0)), [WAITING]);
 }
 
@@ -20,7 +20,7 @@ fn a_wish_that_waited_too_long_for_a_link_is_refused() {
     assert!(refused[0].contains(r#""retryAfterMs":1000"#), "{refused:?}");
     assert_refused(&script.says(r#"{"type":"available"}"#), "unavailable");
     assert_refused(&script.says(r#"{"type":"next"}"#), "unavailable");
-    assert_eq!(script.link_up(), [frame(Up::Attach(attach(2, Doing::Idle)))]);
+    assert_eq!(script.link_up(), [frame(Up::Attach(Box::new(attach(2, Doing::Idle))))]);
     assert_eq!(script.says(r#"{"type":"available"}"#).len(), 1);
 }
 
@@ -31,7 +31,7 @@ fn one_who_was_told_to_wait_keeps_waiting_in_silence_and_keeps_the_place() {
     script.hears(waiting(1, 0));
     script.link_down();
     assert_eq!(script.wait(20), [""; 0]);
-    assert_eq!(script.link_up(), [frame(Up::Attach(attach(1, Doing::Waiting(join(1, 20)))))]);
+    assert_eq!(script.link_up(), [frame(Up::Attach(Box::new(attach(1, Doing::Waiting(join(1, 20))))))]);
 }
 
 #[test]
@@ -43,7 +43,7 @@ fn new_wishes_while_waiting_without_a_link_keep_the_wait() {
     assert_eq!(script.says(r#"{"type":"available","pool":"chess"}"#), [""; 0]);
     assert_eq!(script.wait(20), [""; 0]);
     let join = Join { attempt: 2, wishes: wishes("chess"), waited: Duration::from_secs(20) };
-    assert_eq!(script.link_up(), [frame(Up::Attach(attach(2, Doing::Waiting(join))))]);
+    assert_eq!(script.link_up(), [frame(Up::Attach(Box::new(attach(2, Doing::Waiting(join)))))]);
 }
 
 #[test]
@@ -119,7 +119,7 @@ fn leaving_the_queue_without_a_link_is_announced_as_rest() {
     script.says(r#"{"type":"available"}"#);
     script.link_down();
     assert_eq!(script.says(r#"{"type":"leave"}"#), [""; 0]);
-    assert_eq!(script.link_up(), [frame(Up::Attach(attach(2, Doing::Idle)))]);
+    assert_eq!(script.link_up(), [frame(Up::Attach(Box::new(attach(2, Doing::Idle))))]);
 }
 
 fn ice_for(seq: u64) -> String {
@@ -169,7 +169,7 @@ fn who_goes_for_good_without_a_link_is_ended_on_the_next() {
 
     let mut script = Script::unlinked();
     script.feed(|session, now| session.handle_socket_end(true, now));
-    assert_eq!(script.link_up(), [frame(Up::Attach(attach(0, Doing::Idle))), frame(Up::End)]);
+    assert_eq!(script.link_up(), [frame(Up::Attach(Box::new(attach(0, Doing::Idle)))), frame(Up::End)]);
 
     let mut script = Script::unlinked();
     script.feed(|session, now| session.handle_socket_end(true, now));

@@ -191,7 +191,7 @@ fn what_waits_for_the_partner_is_not_claimed_as_said() {
 #[test]
 fn without_a_window_a_session_is_as_in_the_base_layer() {
     let mut script = Script::with_window(Duration::ZERO);
-    assert_eq!(script.link_up(), [frame(Up::Attach(attach(0, Doing::Idle)))]);
+    assert_eq!(script.link_up(), [frame(Up::Attach(Box::new(attach(0, Doing::Idle))))]);
     assert_refused(&script.says(r#"{"type":"resume","token":"x"}"#), "unknown-type");
     assert_eq!(script.says(r#"{"type":"available","seq":7}"#), [frame(Up::Join(join(1, 0)))]);
     assert_eq!(script.feed(|session, now| session.handle_socket_end(false, now)), [frame(Up::End)]);

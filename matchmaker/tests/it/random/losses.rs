@@ -193,7 +193,7 @@ impl Run {
         let announce = |(number, model): (&SessionNumber, &mut Model)| UpFrame {
             session: *number,
             client_seq: 0,
-            kind: Up::Attach(model.announce(self.now)),
+            kind: Up::Attach(Box::new(model.announce(self.now))),
         };
         let up: VecDeque<_> = gateway.sessions.iter_mut().map(announce).collect();
         let announcing = up.len();
@@ -222,7 +222,11 @@ impl Run {
         let mut model = Model::new(client, self.now);
         let gateway = &mut self.gateways[index];
         if let Some(link) = &mut gateway.link {
-            link.up.push_back(UpFrame { session: number, client_seq: 0, kind: Up::Attach(model.announce(self.now)) });
+            link.up.push_back(UpFrame {
+                session: number,
+                client_seq: 0,
+                kind: Up::Attach(Box::new(model.announce(self.now))),
+            });
         }
         gateway.sessions.insert(number, model);
     }

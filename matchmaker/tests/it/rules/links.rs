@@ -149,13 +149,13 @@ fn a_session_number_attaches_once() {
     let hello = duet_proto::link::GatewayHello { gateway: "g".into(), boot, worker: 0 };
     let link = machine.link_up(hello, Time::ZERO);
     for client in ['a', 'b'] {
-        let kind = Up::Attach(Attach {
+        let kind = Up::Attach(Box::new(Attach {
             client: client_id(client),
             identity: None,
             attempt: 0,
             doing: Doing::Idle,
             resumable: None,
-        });
+        }));
         machine.handle_frame(link, UpFrame { session: SessionNumber(1), client_seq: 0, kind }, Time::ZERO);
     }
     let refused = duet_matchmaker::Output::LinkRefused { link, reason: "a session attached twice" };

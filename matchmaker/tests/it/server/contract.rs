@@ -64,13 +64,13 @@ fn announced(number: u64, room: RoomId, partner: u64, received: u64) -> Up {
         partner_away: false,
         join,
     };
-    Up::Attach(Attach {
+    Up::Attach(Box::new(Attach {
         client: client(number),
         identity: None,
         attempt: 1,
         doing: Doing::InRoom(room),
         resumable: None,
-    })
+    }))
 }
 
 /// Two gateways with one session each, in a room: `b` offers.
@@ -175,7 +175,7 @@ async fn a_newer_link_of_a_worker_ends_the_older(transport: Transport) {
         Transport::Grpc => assert_eq!(end.unwrap().code(), Code::Aborted),
     }
     let idle = Attach { client: client(1), identity: None, attempt: 2, doing: Doing::Idle, resumable: None };
-    again.send(frame(2, Up::Attach(idle)));
+    again.send(frame(2, Up::Attach(Box::new(idle))));
     assert_eq!(kinds(&b.take(2).await), ["partner-left", "waiting"]);
     again.send(frame(2, join(3)));
     assert_eq!(kinds(&again.take(1).await), ["matched"]);

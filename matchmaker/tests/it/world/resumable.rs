@@ -107,7 +107,7 @@ impl World {
         let client = client_id(claim.client);
         let resumable = Some(Box::new(claim.resumable()));
         let attach = duet_proto::frame::Attach { client, identity: None, attempt, doing, resumable };
-        self.frame(name, Up::Attach(attach), now);
+        self.frame(name, Up::Attach(Box::new(attach)), now);
     }
 
     pub(super) fn speak(&mut self, client: char, client_seq: u64, speech: Speech, now: Time) {
