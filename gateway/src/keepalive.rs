@@ -33,10 +33,9 @@ pub enum Liveness {
     Dead,
 }
 
-/// One connection's silence.
+/// One connection's silence. How patient to be is told each time: it is the same for all.
 #[derive(Debug)]
 pub struct Keepalive {
-    config: KeepaliveConfig,
     /// When to ask, or while `asked`, when to give up.
     due: Time,
     asked: bool,
@@ -44,27 +43,27 @@ pub struct Keepalive {
 
 impl Keepalive {
     /// A connection that has just been made, whose first ping is `jitter` early.
-    pub fn new(config: KeepaliveConfig, jitter: Duration, now: Time) -> Self {
-        Keepalive { config, due: now + config.interval.saturating_sub(jitter), asked: false }
+    pub fn new(config: &KeepaliveConfig, jitter: Duration, now: Time) -> Self {
+        Keepalive { due: now + config.interval.saturating_sub(jitter), asked: false }
     }
 
     /// Bytes came.
-    pub fn heard(&mut self, now: Time) {
+    pub fn heard(&mut self, config: &KeepaliveConfig, now: Time) {
         self.asked = false;
-        self.due = now + self.config.interval;
+        self.due = now + config.interval;
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) is due, if ever.
-    pub fn timeout(&self) -> Option<Time> {
-        (!self.config.interval.is_zero()).then_some(self.due)
+    pub fn timeout(&self, config: &KeepaliveConfig) -> Option<Time> {
+        (!config.interval.is_zero()).then_some(self.due)
     }
 
     /// Says what is due.
-    pub fn handle_timeout(&mut self, now: Time) -> Liveness {
-        if self.timeout().is_none_or(|due| now < due) {
+    pub fn handle_timeout(&mut self, config: &KeepaliveConfig, now: Time) -> Liveness {
+        if self.timeout(config).is_none_or(|due| now < due) {
             return Liveness::Fine;
         }
-        self.due = now + self.config.timeout;
+        self.due = now + config.timeout;
         if std::mem::replace(&mut self.asked, true) { Liveness::Dead } else { Liveness::Ask }
     }
 }
@@ -79,28 +78,30 @@ mod tests {
 
     #[test]
     fn silence_is_asked_and_then_believed() {
-        let mut keepalive = Keepalive::new(KeepaliveConfig::default(), Duration::ZERO, at(0));
-        assert_eq!(keepalive.timeout(), Some(at(25)));
-        assert_eq!(keepalive.handle_timeout(at(24)), Liveness::Fine);
-        assert_eq!(keepalive.handle_timeout(at(25)), Liveness::Ask);
-        assert_eq!(keepalive.timeout(), Some(at(35)));
-        assert_eq!(keepalive.handle_timeout(at(35)), Liveness::Dead);
+        let config = KeepaliveConfig::default();
+        let mut keepalive = Keepalive::new(&config, Duration::ZERO, at(0));
+        assert_eq!(keepalive.timeout(&config), Some(at(25)));
+        assert_eq!(keepalive.handle_timeout(&config, at(24)), Liveness::Fine);
+        assert_eq!(keepalive.handle_timeout(&config, at(25)), Liveness::Ask);
+        assert_eq!(keepalive.timeout(&config), Some(at(35)));
+        assert_eq!(keepalive.handle_timeout(&config, at(35)), Liveness::Dead);
     }
 
     #[test]
     fn no_interval_is_no_pings() {
         let config = KeepaliveConfig { interval: Duration::ZERO, ..KeepaliveConfig::default() };
-        let mut keepalive = Keepalive::new(config, Duration::ZERO, at(0));
-        assert_eq!(keepalive.timeout(), None);
-        assert_eq!(keepalive.handle_timeout(at(9_999)), Liveness::Fine);
+        let mut keepalive = Keepalive::new(&config, Duration::ZERO, at(0));
+        assert_eq!(keepalive.timeout(&config), None);
+        assert_eq!(keepalive.handle_timeout(&config, at(9_999)), Liveness::Fine);
     }
 
     #[test]
     fn any_bytes_are_an_answer() {
-        let mut keepalive = Keepalive::new(KeepaliveConfig::default(), Duration::from_secs(20), at(0));
-        assert_eq!(keepalive.handle_timeout(at(5)), Liveness::Ask, "the first one comes early");
-        keepalive.heard(at(14));
-        assert_eq!(keepalive.handle_timeout(at(15)), Liveness::Fine);
-        assert_eq!(keepalive.handle_timeout(at(39)), Liveness::Ask);
+        let config = KeepaliveConfig::default();
+        let mut keepalive = Keepalive::new(&config, Duration::from_secs(20), at(0));
+        assert_eq!(keepalive.handle_timeout(&config, at(5)), Liveness::Ask, "the first one comes early");
+        keepalive.heard(&config, at(14));
+        assert_eq!(keepalive.handle_timeout(&config, at(15)), Liveness::Fine);
+        assert_eq!(keepalive.handle_timeout(&config, at(39)), Liveness::Ask);
     }
 }

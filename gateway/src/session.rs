@@ -158,7 +158,7 @@ impl Session {
             wishes: None,
             parted: None,
             limits: MessageLimits::new(config.limits, now),
-            keepalive: Keepalive::new(config.keepalive, jitter, now),
+            keepalive: Keepalive::new(&config.keepalive, jitter, now),
             drain_at: None,
             resumable: tokens.map(|tokens| Box::new(Resumable::new(&tokens))),
             handling: None,
@@ -180,7 +180,7 @@ impl Session {
 
     /// Bytes of any kind came from the client.
     pub fn handle_bytes(&mut self, now: Time) {
-        self.keepalive.heard(now);
+        self.keepalive.heard(&self.config.keepalive, now);
     }
 
     /// The gateway drains and will close the connection after `reconnect_in`.
@@ -230,7 +230,7 @@ impl Session {
         if self.closed {
             return;
         }
-        match self.keepalive.handle_timeout(now) {
+        match self.keepalive.handle_timeout(&self.config.keepalive, now) {
             Liveness::Fine => {}
             Liveness::Ask => self.outputs.push_back(Output::Ping),
             Liveness::Dead => self.abort(),
@@ -240,7 +240,7 @@ impl Session {
     /// When to call [`handle_timeout`](Self::handle_timeout) next. `None`: the connection is closing and nothing is due.
     pub fn poll_timeout(&self) -> Option<Time> {
         let with_matchmaker = [self.ack_deadline(), self.settle_deadline(), self.resume_deadline()];
-        let with_client = [self.keepalive.timeout(), self.drain_at, self.wish_deadline()];
+        let with_client = [self.keepalive.timeout(&self.config.keepalive), self.drain_at, self.wish_deadline()];
         match self.detached_deadline().or(self.ends_by) {
             _ if self.is_over => None,
             Some(end) => with_matchmaker.into_iter().flatten().chain([end]).min(),

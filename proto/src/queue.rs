@@ -170,9 +170,16 @@ impl<T: Weigh> State<T> {
             .max(1);
         let batch: Vec<T> = self.items.drain(..count).collect();
         self.bytes -= batch.iter().map(Weigh::weight).sum::<usize>();
+        if self.items.is_empty() && self.items.capacity() > KEPT_CAPACITY {
+            // A rush, as when all clients come back at once, must not hold its memory for ever.
+            self.items = VecDeque::new();
+        }
         batch
     }
 }
+
+/// Room for items that an empty queue keeps.
+const KEPT_CAPACITY: usize = 1024;
 
 #[cfg(test)]
 mod tests {

@@ -40,13 +40,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     while let Some(upgrade) = upgrades.recv().await {
-        let worker = worker.clone();
-        spawn_local(async move {
-            let is_v1 = upgrade.is_v1;
-            if let Some((stream, already_read)) = upgraded::<S>(upgrade).await {
-                run(stream, already_read, is_v1, &worker).await;
-            }
-        });
+        spawn_local(run::<S>(upgrade, worker.clone()));
     }
     Ended::Failed("nothing accepts connections any more".to_owned())
 }
@@ -61,15 +55,20 @@ where
     Some((parts.io.into_inner(), parts.read_buf))
 }
 
-async fn run<S>(stream: S, already_read: Bytes, is_v1: bool, worker: &Worker)
+/// One connection from its upgrade to its end. This future is most of what an idle connection costs: what it holds across an `await`
+/// is counted in bytes.
+async fn run<S>(upgrade: Upgrade, worker: Rc<Worker>)
 where
-    S: AsyncRead + AsyncWrite + Unpin,
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    let is_v1 = upgrade.is_v1;
+    let Some((stream, already_read)) = Box::pin(upgraded::<S>(upgrade)).await else { return };
+    let worker = &*worker;
     let counted = worker.count_socket();
     let connection = worker.open(is_v1);
     let mut socket = Socket::new(stream, worker, &connection);
-    // A statement of its own, or what has been read, hyper's whole buffer, would be held for as long as the connection.
-    let early = if already_read.is_empty() { Ok(()) } else { socket.hear(&mut Vec::from(already_read)) };
+    // Given away whole: even an empty rest would hold hyper's buffer for as long as the connection.
+    let early = socket.hear_early(already_read);
     let end = match early {
         Ok(()) => poll_fn(|cx| socket.poll(cx)).await,
         Err(end) => end,
@@ -175,6 +174,11 @@ where
             return Poll::Ready(Err(SocketEnd::Abort));
         }
         Poll::Ready(self.hear(buffer.filled_mut()))
+    }
+
+    /// Hears what came together with the request.
+    fn hear_early(&mut self, bytes: Bytes) -> Result<(), SocketEnd> {
+        if bytes.is_empty() { Ok(()) } else { self.hear(&mut Vec::from(bytes)) }
     }
 
     fn hear(&mut self, bytes: &mut [u8]) -> Result<(), SocketEnd> {

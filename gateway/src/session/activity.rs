@@ -14,8 +14,8 @@ pub(super) enum Activity {
     Idle,
     /// It wants a partner.
     Seeking(Seeking),
-    /// It has one.
-    InRoom(InRoom),
+    /// It has one. Boxed: most sessions that cost memory and nothing else are in no room.
+    InRoom(Box<InRoom>),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -55,7 +55,7 @@ impl Session {
     /// The room, if nothing can be said of it just now.
     fn place_that_waits(&self) -> Option<InRoom> {
         match &self.activity {
-            Activity::InRoom(place) if self.link != Link::Up || !place.to_partner.open => Some(place.clone()),
+            Activity::InRoom(place) if self.link != Link::Up || !place.to_partner.open => Some(InRoom::clone(place)),
             _ => None,
         }
     }

@@ -13,7 +13,7 @@ impl Session {
     pub fn handle_link_up(&mut self, now: Time) {
         self.link = Link::Up;
         let leaving = self.departing.as_deref_mut().map(|departing| &mut departing.place);
-        let current = if let Activity::InRoom(place) = &mut self.activity { Some(place) } else { None };
+        let current = if let Activity::InRoom(place) = &mut self.activity { Some(&mut **place) } else { None };
         for place in leaving.into_iter().chain(current) {
             place.to_partner.open = false;
             place.from_partner.start_over();

@@ -88,7 +88,7 @@ impl Session {
             to_partner: ToPartner::new(),
             from_partner: FromPartner::new(),
         };
-        self.activity = Activity::InRoom(place);
+        self.activity = Activity::InRoom(Box::new(place));
         true
     }
 

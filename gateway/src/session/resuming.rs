@@ -148,7 +148,7 @@ fn activity(doing: Doing, unacknowledged: Vec<Bytes>, now: Time) -> Activity {
         Doing::Waiting(join) => {
             Activity::Seeking(Seeking { wishes: join.wishes, since: now - join.waited, answered: true })
         }
-        Doing::InRoom(place) => Activity::InRoom(InRoom {
+        Doing::InRoom(place) => Activity::InRoom(Box::new(InRoom {
             ticket: place.ticket,
             room: place.room,
             partner: place.partner,
@@ -158,7 +158,7 @@ fn activity(doing: Doing, unacknowledged: Vec<Bytes>, now: Time) -> Activity {
             since: now - place.join.waited,
             to_partner: ToPartner::after(place.sent, unacknowledged),
             from_partner: FromPartner::after(place.received),
-        }),
+        })),
     }
 }
 
