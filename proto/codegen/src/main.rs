@@ -30,6 +30,11 @@ fn generate(out: &Path) -> io::Result<()> {
 
     tonic_prost_build::configure()
         .bytes(".duet.v1")
+        // The rare and large kinds; else each forwarded message would be moved about in as much room as they take.
+        .boxed(".duet.v1.UpFrame.kind.attach")
+        .boxed(".duet.v1.UpFrame.kind.report")
+        .boxed(".duet.v1.UpFrame.kind.resume_session")
+        .boxed(".duet.v1.DownFrame.kind.session_resumed")
         .client_mod_attribute("duet.v1", "#[cfg(feature = \"grpc\")]")
         .server_mod_attribute("duet.v1", "#[cfg(feature = \"grpc\")]")
         .out_dir(out)

@@ -27,29 +27,31 @@ impl std::error::Error for InvalidFrame {}
 impl From<UpFrame> for v1::UpFrame {
     fn from(frame: UpFrame) -> Self {
         let kind = match frame.kind {
-            Up::Attach(attach) => up_frame::Kind::Attach((*attach).into()),
+            Up::Attach(attach) => up_frame::Kind::Attach(Box::new((*attach).into())),
             Up::Identify(identity) => up_frame::Kind::Identify(identity.into()),
             Up::Join(join) => up_frame::Kind::Join(join.into()),
             Up::Next { attempt, wishes } => up_frame::Kind::Next(v1::Next { attempt, wishes: Some(wishes.into()) }),
             Up::Leave { attempt } => up_frame::Kind::Leave(v1::Leave { attempt }),
             Up::Forward(forward) => up_frame::Kind::Forward(forward.into()),
             Up::Ack { ticket, seq } => up_frame::Kind::Ack(v1::Ack { ticket: Some(ticket.into()), seq }),
-            Up::Report { attempt, room, reason, details } => up_frame::Kind::Report(v1::Report {
+            Up::Report { attempt, room, reason, details } => up_frame::Kind::Report(Box::new(v1::Report {
                 attempt,
                 reason,
                 details,
                 room_id: Bytes::copy_from_slice(room.as_bytes()),
-            }),
+            })),
             Up::End => up_frame::Kind::End(v1::End {}),
             Up::Decline { ticket } => up_frame::Kind::Decline(v1::Decline { ticket: Some(ticket.into()) }),
             Up::Broken { ticket } => up_frame::Kind::Broken(v1::Broken { ticket: Some(ticket.into()) }),
             Up::Detach => up_frame::Kind::Detach(v1::Detach {}),
-            Up::ResumeSession { token, next_token, ack, attempt } => up_frame::Kind::ResumeSession(v1::ResumeSession {
-                token_hash: Bytes::copy_from_slice(token.as_bytes()),
-                next_token_hash: Bytes::copy_from_slice(next_token.as_bytes()),
-                ack,
-                attempt,
-            }),
+            Up::ResumeSession { token, next_token, ack, attempt } => {
+                up_frame::Kind::ResumeSession(Box::new(v1::ResumeSession {
+                    token_hash: Bytes::copy_from_slice(token.as_bytes()),
+                    next_token_hash: Bytes::copy_from_slice(next_token.as_bytes()),
+                    ack,
+                    attempt,
+                }))
+            }
             Up::Adopted => up_frame::Kind::Adopted(v1::Adopted {}),
             Up::Settle { ack } => up_frame::Kind::Settle(v1::Settle { ack }),
         };
@@ -63,7 +65,7 @@ impl UpFrame {
         let session = session(frame.session)?;
         let Some(kind) = frame.kind else { return Ok(None) };
         let kind = match kind {
-            up_frame::Kind::Attach(attach) => Up::Attach(Box::new(attach.try_into()?)),
+            up_frame::Kind::Attach(attach) => Up::Attach(Box::new((*attach).try_into()?)),
             up_frame::Kind::Identify(identity) => Up::Identify(identity.try_into()?),
             up_frame::Kind::Join(join) => Up::Join(join.try_into()?),
             up_frame::Kind::Next(next) => Up::Next { attempt: attempt(next.attempt)?, wishes: wishes(next.wishes)? },
@@ -131,7 +133,7 @@ impl From<Down> for down_frame::Kind {
             Down::PartnerBack { ticket } => {
                 down_frame::Kind::PartnerBack(v1::PartnerBack { ticket: Some(ticket.into()) })
             }
-            Down::SessionResumed(resumed) => down_frame::Kind::SessionResumed((*resumed).into()),
+            Down::SessionResumed(resumed) => down_frame::Kind::SessionResumed(Box::new((*resumed).into())),
             Down::ResumeFailed => down_frame::Kind::ResumeFailed(v1::ResumeFailed {}),
             Down::SessionEnded { reason } => {
                 down_frame::Kind::SessionEnded(v1::SessionEnded { reason: v1::SessionEndedReason::from(reason).into() })
@@ -182,7 +184,7 @@ impl TryFrom<down_frame::Kind> for Down {
             },
             down_frame::Kind::PartnerAway(away) => Down::PartnerAway { ticket: ticket(away.ticket)? },
             down_frame::Kind::PartnerBack(back) => Down::PartnerBack { ticket: ticket(back.ticket)? },
-            down_frame::Kind::SessionResumed(resumed) => Down::SessionResumed(Box::new(resumed.try_into()?)),
+            down_frame::Kind::SessionResumed(resumed) => Down::SessionResumed(Box::new((*resumed).try_into()?)),
             down_frame::Kind::ResumeFailed(v1::ResumeFailed {}) => Down::ResumeFailed,
             down_frame::Kind::SessionEnded(ended) => Down::SessionEnded { reason: ended.reason().into() },
             down_frame::Kind::Settled(settled) => Down::Settled { taken: settled.taken },

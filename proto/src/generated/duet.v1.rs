@@ -76,7 +76,7 @@ pub mod up_frame {
     #[derive(Clone, PartialEq, ::prost::Oneof)]
     pub enum Kind {
         #[prost(message, tag = "2")]
-        Attach(super::Attach),
+        Attach(::prost::alloc::boxed::Box<super::Attach>),
         #[prost(message, tag = "3")]
         Identify(super::Identify),
         #[prost(message, tag = "4")]
@@ -90,7 +90,7 @@ pub mod up_frame {
         #[prost(message, tag = "8")]
         Ack(super::Ack),
         #[prost(message, tag = "9")]
-        Report(super::Report),
+        Report(::prost::alloc::boxed::Box<super::Report>),
         #[prost(message, tag = "10")]
         End(super::End),
         #[prost(message, tag = "11")]
@@ -100,7 +100,7 @@ pub mod up_frame {
         #[prost(message, tag = "13")]
         Detach(super::Detach),
         #[prost(message, tag = "15")]
-        ResumeSession(super::ResumeSession),
+        ResumeSession(::prost::alloc::boxed::Box<super::ResumeSession>),
         #[prost(message, tag = "16")]
         Settle(super::Settle),
         #[prost(message, tag = "17")]
@@ -148,7 +148,7 @@ pub mod down_frame {
         #[prost(message, tag = "10")]
         PartnerBack(super::PartnerBack),
         #[prost(message, tag = "11")]
-        SessionResumed(super::SessionResumed),
+        SessionResumed(::prost::alloc::boxed::Box<super::SessionResumed>),
         #[prost(message, tag = "12")]
         ResumeFailed(super::ResumeFailed),
         #[prost(message, tag = "13")]
