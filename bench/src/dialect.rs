@@ -23,7 +23,7 @@ pub(crate) enum Payload {
 }
 
 impl Dialect {
-    /// Where a client connects.
+    /// Where a client connects. Clients of different swarms that are connected at the same time have different numbers.
     pub(crate) fn path(self, base: &str, client: usize) -> String {
         match self {
             Dialect::Duet => base.to_owned(),

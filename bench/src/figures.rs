@@ -55,8 +55,14 @@ impl Figures {
         }
     }
 
-    pub(crate) fn rate(&self) -> f64 {
-        self.count as f64 / self.seconds
+    /// Units a second, where that means something.
+    pub(crate) fn rate(&self) -> Option<f64> {
+        self.bytes.is_none().then(|| self.count as f64 / self.seconds)
+    }
+
+    /// The rate in words.
+    pub(crate) fn rate_text(&self) -> String {
+        self.rate().map_or("–".to_owned(), |rate| format!("{rate:.0}"))
     }
 }
 

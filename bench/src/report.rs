@@ -13,7 +13,7 @@ pub(crate) fn print(runs: &[(String, Figures)]) {
         };
         rows.add_row([
             name.clone(),
-            format!("{:.0} {}s", figures.rate(), figures.unit),
+            format!("{} {}s", figures.rate_text(), figures.unit),
             format!("{:.2} µs", figures.cpu_us),
             format!("{:.2} µs", figures.user_us),
             format!("{:.3}", figures.sleeps),

@@ -11,6 +11,8 @@ use crate::swarm::{Swarm, Work};
 /// Who is with whom.
 pub(crate) struct Rooms {
     dialect: Dialect,
+    /// What clients are numbered from where they choose their own ids.
+    first: usize,
     ids: Vec<Vec<u8>>,
     partners: Vec<usize>,
     greeted: usize,
@@ -21,8 +23,14 @@ pub(crate) struct Rooms {
 impl Rooms {
     /// Connects so many clients, and waits until each has been greeted.
     pub(crate) fn greet(bench: &Bench, swarm: &mut Swarm, clients: usize) -> io::Result<Self> {
+        Rooms::greet_from(0, bench, swarm, clients)
+    }
+
+    /// The same beside another swarm, whose clients have lower numbers.
+    pub(crate) fn greet_from(first: usize, bench: &Bench, swarm: &mut Swarm, clients: usize) -> io::Result<Self> {
         let mut rooms = Rooms {
             dialect: bench.dialect,
+            first,
             ids: vec![Vec::new(); clients],
             partners: vec![usize::MAX; clients],
             greeted: 0,
@@ -34,7 +42,7 @@ impl Rooms {
         while rooms.greeted < clients {
             while swarm.len() < clients && swarm.len() - rooms.greeted < AT_ONCE {
                 let client = swarm.len();
-                swarm.open(&bench.dialect.path(&bench.path, client))?;
+                swarm.open(&bench.dialect.path(&bench.path, first + client))?;
             }
             swarm.turn(TURN, &mut rooms)?;
             progress.set_position(rooms.greeted as u64);
@@ -84,7 +92,7 @@ impl Work for Rooms {
 
     fn heard(&mut self, _: &mut Swarm, client: usize, text: &[u8]) -> io::Result<()> {
         if self.ids[client].is_empty() {
-            if let Some(id) = self.dialect.id_in_greeting(text, client) {
+            if let Some(id) = self.dialect.id_in_greeting(text, self.first + client) {
                 self.by_id.insert(id.clone(), client);
                 self.ids[client] = id;
                 self.greeted += 1;

@@ -39,7 +39,7 @@ pub(super) fn summary(jobs: &[Job], contestants: &[Contestant], all: &[Results])
                 format!("{:.2}", figure(of) / median(firsts.iter().map(of))),
                 format!("{:.2} µs", figure(|figures| figures.user_us)),
                 format!("{:.3}", figure(|figures| figures.sleeps)),
-                format!("{:.0}", figure(Figures::rate)),
+                rate(runs),
                 latency(|latency| latency.p50),
                 latency(|latency| latency.p99),
             ]);
@@ -47,6 +47,11 @@ pub(super) fn summary(jobs: &[Job], contestants: &[Contestant], all: &[Results])
         let _ = writeln!(text, "\n**{}**\n\n{rows}", job.name);
     }
     text
+}
+
+fn rate(runs: &[Figures]) -> String {
+    let rates: Option<Vec<f64>> = runs.iter().map(Figures::rate).collect();
+    rates.map_or("–".to_owned(), |rates| format!("{:.0}", median(rates)))
 }
 
 /// The middle one; of two in the middle, half way between them.

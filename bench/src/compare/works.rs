@@ -83,7 +83,7 @@ impl Job {
     pub(super) fn tell(&self, figures: &Figures) -> String {
         let mut line = format!("{:8.2} {}", (self.measure.of)(figures), self.measure.unit);
         line += &format!("  {:6.2} µs outside the kernel  {:.3} sleeps", figures.user_us, figures.sleeps);
-        line += &format!("  {:.0}/s", figures.rate());
+        line += &format!("  {}/s", figures.rate_text());
         if let Some(latency) = &figures.latency {
             line += &format!("  p50 {:.0} p99 {:.0} µs", latency.p50, latency.p99);
         }

@@ -14,7 +14,7 @@ pub(crate) fn run(bench: &Bench, connections: usize, in_rooms: bool) -> io::Resu
     Rooms::greet(bench, &mut first, FIRST)?;
     let before = bench.processes.memory()?;
     let mut swarm = bench.swarm()?;
-    let mut rooms = Rooms::greet(bench, &mut swarm, connections)?;
+    let mut rooms = Rooms::greet_from(FIRST, bench, &mut swarm, connections)?;
     if in_rooms {
         rooms.pair(bench, &mut swarm)?;
     }
