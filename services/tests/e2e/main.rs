@@ -20,4 +20,5 @@ mod settings;
 mod simulation;
 mod survival;
 mod turmoil;
+mod unix;
 mod vanishing;

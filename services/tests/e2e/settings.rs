@@ -11,6 +11,8 @@ fn a_bad_setting_is_named_and_ends_with_64() {
         (&["gateway"][..], ("PORT", "http"), "PORT"),
         (&[], ("PORT", "65536"), "PORT"),
         (&["gateway"], ("MATCHMAKER_URL", "nonsense"), "MATCHMAKER_URL"),
+        (&["gateway"], ("MATCHMAKER_URL", "unix:"), "MATCHMAKER_URL"),
+        (&["gateway"], ("MATCHMAKER_URL", "unix:/tmp/"), "MATCHMAKER_URL"),
         (&["matchmaker"], ("GRPC_LISTEN", "nonsense"), "GRPC_LISTEN"),
         (&["standalone"], ("ALLOWED_ORIGIN", "https://a.test/path"), "ALLOWED_ORIGIN"),
         (&["standalone"], ("REQUEUE_ON_PARTNER_LEAVE", "maybe"), "REQUEUE_ON_PARTNER_LEAVE"),
