@@ -66,8 +66,6 @@ impl Connection {
 /// What waits to be sent to a client, in order.
 pub(super) struct Outbox {
     items: VecDeque<Outgoing>,
-    /// Answers the newest of the client's pings, as RFC 6455 section 5.5.3 allows: a flood of them gathers nothing.
-    pong: Option<Box<[u8]>>,
     bytes: usize,
     max_bytes: usize,
     ended: Option<SocketEnd>,
@@ -78,6 +76,8 @@ pub(super) struct Outbox {
 pub(super) enum Outgoing {
     Text(Bytes),
     Ping,
+    /// The answer to a ping. A flood of pings by a client that reads nothing fills the outbox like anything else.
+    Pong(Box<[u8]>),
 }
 
 /// How a connection ends.
@@ -105,7 +105,7 @@ impl SocketEnd {
 
 impl Outbox {
     fn new(max_bytes: usize) -> Self {
-        Outbox { items: VecDeque::new(), pong: None, bytes: 0, max_bytes, ended: None }
+        Outbox { items: VecDeque::new(), bytes: 0, max_bytes, ended: None }
     }
 
     /// Queues something, unless the client is too slow: then what waits is dropped and the connection closed.
@@ -127,24 +127,15 @@ impl Outbox {
         self.ended.get_or_insert(end);
     }
 
-    /// A ping is to be answered.
-    pub(super) fn answer_ping(&mut self, payload: &[u8]) {
-        self.pong = Some(payload.into());
-    }
-
     /// Appends what waits as frames, until there are so many bytes.
     pub(super) fn write_to(&mut self, frames: &mut Vec<u8>, enough: usize) {
-        if frames.len() < enough
-            && let Some(payload) = self.pong.take()
-        {
-            framing::put_pong(&payload, frames);
-        }
         while frames.len() < enough {
             let Some(item) = self.items.pop_front() else { break };
             self.bytes -= item.weight();
             match item {
                 Outgoing::Text(text) => framing::put_text(&text, frames),
                 Outgoing::Ping => framing::put_ping(frames),
+                Outgoing::Pong(payload) => framing::put_pong(&payload, frames),
             }
         }
         if self.items.is_empty() {
@@ -163,6 +154,7 @@ impl Outgoing {
     fn weight(&self) -> usize {
         match self {
             Outgoing::Text(text) => text.len() + 64,
+            Outgoing::Pong(payload) => payload.len() + 64,
             Outgoing::Ping => 64,
         }
     }

@@ -74,7 +74,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Carrier for S {}
 #[derive(Clone, Debug)]
 pub enum Address {
     /// There, over TCP.
-    Tcp(Endpoint),
+    Tcp(Box<Endpoint>),
     /// On the same host, at the Unix socket of that path.
     Unix(PathBuf),
 }

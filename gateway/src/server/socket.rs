@@ -21,7 +21,7 @@ use tokio::task::spawn_local;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::Ended;
-use super::connection::{Connection, SocketEnd};
+use super::connection::{Connection, Outgoing, SocketEnd};
 use super::worker::Worker;
 use crate::framing::{self, FrameReader, Received};
 use crate::session::Session;
@@ -188,7 +188,7 @@ where
         let mut closed = None;
         let read = self.reader.read(bytes, |received| match received {
             Received::Text(text) => worker.feed_at(now, connection, |session, now| session.handle_text(text, now)),
-            Received::Ping(payload) => connection.outbox.borrow_mut().answer_ping(payload),
+            Received::Ping(payload) => connection.outbox.borrow_mut().push(Outgoing::Pong(payload.into())),
             Received::Pong => {}
             Received::Close { code } => closed = Some(SocketEnd::Answer(code)),
         });

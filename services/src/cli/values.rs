@@ -76,7 +76,7 @@ fn matchmaker_url(url: &str) -> Result<MatchmakerUrl, String> {
 fn tcp(url: &str) -> Option<Address> {
     let uri: http::Uri = url.parse().ok()?;
     let is_plain = uri.scheme_str() == Some("http") && uri.host().is_some() && matches!(uri.path(), "" | "/");
-    is_plain.then(|| Address::Tcp(Endpoint::from(uri)))
+    is_plain.then(|| Address::Tcp(Box::new(Endpoint::from(uri))))
 }
 
 fn unix(path: &str) -> Option<Address> {
