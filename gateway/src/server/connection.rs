@@ -108,6 +108,11 @@ impl Outbox {
         Outbox { items: VecDeque::new(), bytes: 0, max_bytes, ended: None }
     }
 
+    /// Ends the connection at once, whatever else was to end it: the client takes nothing, and so no close frame either.
+    pub(super) fn abort(&mut self) {
+        self.ended = Some(SocketEnd::Abort);
+    }
+
     /// Queues something, unless the client is too slow: then what waits is dropped and the connection closed.
     pub(super) fn push(&mut self, item: Outgoing) {
         if self.ended.is_some() {
@@ -157,5 +162,32 @@ impl Outgoing {
             Outgoing::Pong(payload) => payload.len() + 64,
             Outgoing::Ping => 64,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_that_takes_nothing_is_dropped_even_if_it_was_to_be_closed() {
+        let mut outbox = Outbox::new(1024);
+        outbox.end(SocketEnd::Close(CloseCode::Policy));
+        outbox.end(SocketEnd::Close(CloseCode::Restart));
+        assert_eq!(outbox.ended(), Some(SocketEnd::Close(CloseCode::Policy)), "the first end counts");
+        outbox.abort();
+        assert_eq!(outbox.ended(), Some(SocketEnd::Abort));
+    }
+
+    #[test]
+    fn what_waits_is_bounded_pongs_included() {
+        let mut outbox = Outbox::new(1024);
+        for _ in 0..1000 {
+            outbox.push(Outgoing::Pong([7; 125].into()));
+        }
+        assert_eq!(outbox.ended(), Some(SocketEnd::Close(CloseCode::TryAgainLater)));
+        let mut frames = Vec::new();
+        outbox.write_to(&mut frames, usize::MAX);
+        assert!(frames.is_empty(), "it would be a part of what was to be sent");
     }
 }

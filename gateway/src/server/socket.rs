@@ -157,8 +157,8 @@ where
                 self.worker.stalled(self.connection);
                 return Poll::Pending;
             }
+            self.connection.stalled.set(None);
         }
-        self.connection.stalled.set(None);
         let flushed = Pin::new(&mut self.stream).poll_flush(cx);
         flushed.map(|result| if result.is_ok() { outbox.ended() } else { Some(SocketEnd::Abort) })
     }
@@ -199,8 +199,9 @@ where
         }
     }
 
-    /// What is left to do once the connection has an end.
-    fn into_closing(self) -> Closing<S> {
+    /// What is left to do once the connection has an end: what it was told before is still sent.
+    fn into_closing(mut self) -> Closing<S> {
+        self.connection.outbox.borrow_mut().write_to(&mut self.unwritten, usize::MAX);
         Closing { stream: self.stream, unwritten: self.unwritten }
     }
 }

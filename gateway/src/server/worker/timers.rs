@@ -12,7 +12,7 @@ use tokio::time::sleep_until;
 
 use super::Worker;
 use crate::server::Ended;
-use crate::server::connection::{Connection, SocketEnd};
+use crate::server::connection::Connection;
 use crate::session::Session;
 
 /// Who is to be given its time, and when.
@@ -99,7 +99,8 @@ impl Worker {
             connection.armed.set(None);
             let patience = self.shared.settings.socket.write_timeout;
             if connection.stalled.get().is_some_and(|since| since + patience <= now) {
-                connection.outbox.borrow_mut().end(SocketEnd::Abort);
+                connection.stalled.set(None);
+                connection.outbox.borrow_mut().abort();
                 connection.wake();
             }
             self.feed(&connection, Session::handle_timeout);
