@@ -11,6 +11,8 @@ pub(crate) enum Dialect {
     Peerjs,
     /// matchbox_server: clients of a room address each other by ids that they were given.
     Matchbox,
+    /// A server that says every text back: everybody is its own partner.
+    Echo,
 }
 
 /// A size of message.
@@ -26,7 +28,7 @@ impl Dialect {
     /// Where a client connects. Clients of different swarms that are connected at the same time have different numbers.
     pub(crate) fn path(self, base: &str, client: usize) -> String {
         match self {
-            Dialect::Duet => base.to_owned(),
+            Dialect::Duet | Dialect::Echo => base.to_owned(),
             Dialect::Peerjs => format!("/peerjs?key=peerjs&id={}&token=t{client}", peerjs_id(client)),
             Dialect::Matchbox => format!("/bench-{}", client / 2),
         }
@@ -38,12 +40,23 @@ impl Dialect {
             Dialect::Duet => string_after(text, br#""clientId":""#).map(<[u8]>::to_vec),
             Dialect::Peerjs => memchr::memmem::find(text, br#""OPEN""#).map(|_| peerjs_id(client).into_bytes()),
             Dialect::Matchbox => string_after(text, br#""IdAssigned":""#).map(<[u8]>::to_vec),
+            Dialect::Echo => Some(b"greeted by its upgrade".to_vec()),
         }
     }
 
     /// Whether the server pairs clients, rather than they each other.
     pub(crate) fn is_paired_by_server(self) -> bool {
         self == Dialect::Duet
+    }
+
+    /// Whether the server says something to a client that has just come.
+    pub(crate) fn is_greeted(self) -> bool {
+        self != Dialect::Echo
+    }
+
+    /// A client's partner, where the server doesn't choose it.
+    pub(crate) fn partner_of(self, client: usize) -> usize {
+        if self == Dialect::Echo { client } else { client ^ 1 }
     }
 
     /// A message for the partner with this id.
@@ -54,7 +67,7 @@ impl Dialect {
         };
         let at = format!(r#""at":"{:0DIGITS$}""#, 0);
         let text = match self {
-            Dialect::Duet => format!(r#"{{"type":"{kind}",{members},{at}}}"#),
+            Dialect::Duet | Dialect::Echo => format!(r#"{{"type":"{kind}",{members},{at}}}"#),
             Dialect::Peerjs => {
                 let kind = if payload == Payload::Small { "CANDIDATE" } else { "OFFER" };
                 format!(r#"{{"type":"{kind}","dst":"{partner}","payload":{{{members},{at}}}}}"#)

@@ -56,7 +56,7 @@ impl Rooms {
     pub(crate) fn pair(&mut self, bench: &Bench, swarm: &mut Swarm) -> io::Result<()> {
         let clients = self.partners.len();
         if !self.dialect.is_paired_by_server() {
-            self.partners = (0..clients).map(|client| client ^ 1).collect();
+            self.partners = (0..clients).map(|client| self.dialect.partner_of(client)).collect();
             return Ok(());
         }
         let progress = bench.progress("pairing", clients as u64);
@@ -86,8 +86,8 @@ impl Rooms {
 }
 
 impl Work for Rooms {
-    fn opened(&mut self, _: &mut Swarm, _: usize) -> io::Result<()> {
-        Ok(())
+    fn opened(&mut self, swarm: &mut Swarm, client: usize) -> io::Result<()> {
+        if self.dialect.is_greeted() { Ok(()) } else { self.heard(swarm, client, b"") }
     }
 
     fn heard(&mut self, _: &mut Swarm, client: usize, text: &[u8]) -> io::Result<()> {

@@ -96,7 +96,7 @@ impl Talk {
         self.epoch = Instant::now();
         let Load::Closed { burst } = self.load else { return Ok(()) };
         for client in 0..self.partners.len() {
-            if client < self.partners[client] {
+            if client <= self.partners[client] {
                 self.say(swarm, client, burst, self.now())?;
                 swarm.turn(Duration::ZERO, self)?;
             }
