@@ -59,6 +59,14 @@ impl Connector {
     }
 }
 
+impl Connector {
+    async fn dial(&self, to: &Endpoint, pings: LinkPings, hello: &GatewayHello) -> Result<Dialed, String> {
+        let Connector(connect) = self.clone();
+        let connector = tower::service_fn(move |uri| connect(uri));
+        dial_grpc(endpoint(to, pings).connect_with_connector(connector), hello).await
+    }
+}
+
 impl fmt::Debug for Connector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Connector")
@@ -110,20 +118,13 @@ impl Matchmakers {
                 Address::Tcp(tcp) => dial_grpc(endpoint(tcp, pings).connect(), &hello).await,
                 Address::Unix(path) => {
                     let path = path.clone();
-                    let connector = tower::service_fn(move |_: Uri| {
-                        let link = UnixLink::connect(path.clone());
-                        async { link.await.map(TokioIo::new) }
-                    });
+                    let connector = Connector::new(move |_| UnixLink::connect(path.clone()));
                     // Asked for, and used for nothing.
                     let nowhere = Endpoint::from_static("http://localhost");
-                    dial_grpc(endpoint(&nowhere, pings).connect_with_connector(connector), &hello).await
+                    connector.dial(&nowhere, pings, &hello).await
                 }
             },
-            Matchmakers::GrpcOver(connector, endpoints) => {
-                let Connector(connect) = connector.clone();
-                let connector = tower::service_fn(move |uri| connect(uri));
-                dial_grpc(endpoint(&endpoints[index], pings).connect_with_connector(connector), &hello).await
-            }
+            Matchmakers::GrpcOver(connector, endpoints) => connector.dial(&endpoints[index], pings, &hello).await,
         }
     }
 }

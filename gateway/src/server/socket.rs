@@ -24,7 +24,6 @@ use super::Ended;
 use super::connection::{Connection, Outgoing, SocketEnd};
 use super::worker::Worker;
 use crate::framing::{self, FrameReader, Received};
-use crate::session::Session;
 
 /// A request that was answered with 101.
 pub(super) struct Upgrade {
@@ -184,7 +183,8 @@ where
     fn hear(&mut self, bytes: &mut [u8]) -> Result<(), SocketEnd> {
         let (worker, connection) = (self.worker, self.connection);
         let now = worker.clock.now();
-        worker.feed_at(now, connection, Session::handle_bytes);
+        // Nothing comes of it but a later deadline, so there is nothing to pass on.
+        connection.session.borrow_mut().handle_bytes(now);
         let mut closed = None;
         let read = self.reader.read(bytes, |received| match received {
             Received::Text(text) => worker.feed_at(now, connection, |session, now| session.handle_text(text, now)),

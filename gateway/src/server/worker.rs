@@ -203,11 +203,7 @@ impl Worker {
     fn pass_outputs(&self, connection: &Connection) {
         let mut is_news = false;
         while let Some(output) = connection.session.borrow_mut().poll_output() {
-            if let Output::Frame { kind, client_seq } = output {
-                self.push(connection.link, UpFrame { session: connection.number, client_seq, kind });
-                continue;
-            }
-            is_news = true;
+            is_news |= !matches!(output, Output::Frame { .. });
             let mut outbox = connection.outbox.borrow_mut();
             match output {
                 Output::Text(text) => outbox.push(Outgoing::Text(text)),
@@ -215,7 +211,9 @@ impl Worker {
                 Output::Close(code) => outbox.end(SocketEnd::Close(code)),
                 Output::Abort => outbox.end(SocketEnd::Abort),
                 Output::Fault { id, what } => tracing::error!(id, what, "a session met a fault of ours"),
-                Output::Frame { .. } => {}
+                Output::Frame { kind, client_seq } => {
+                    self.push(connection.link, UpFrame { session: connection.number, client_seq, kind });
+                }
             }
         }
         // Most of what happens to a session is nothing that its socket would have to do.
