@@ -16,6 +16,7 @@ use duet_proto::v1;
 use prost::Message;
 
 use crate::crowd::Crowd;
+use crate::wire;
 
 /// One part, and what does it so many times.
 pub type Case = (&'static str, fn(u64));
@@ -45,11 +46,8 @@ fn at() -> Time {
 }
 
 fn frames(count: u64) {
-    let mut frame = vec![0x81, 0x80 | 126];
-    frame.extend((CANDIDATE.len() as u16).to_be_bytes());
-    let mask = [1, 2, 3, 4];
-    frame.extend(mask);
-    frame.extend(CANDIDATE.bytes().zip(mask.into_iter().cycle()).map(|(byte, mask)| byte ^ mask));
+    let mut frame = Vec::new();
+    wire::put_text(CANDIDATE.as_bytes(), &mut frame);
     let mut reader = FrameReader::new(65_536);
     let (mut inbox, mut outgoing) = (Vec::new(), Vec::new());
     for _ in 0..count {

@@ -17,7 +17,6 @@ mod rooms;
 mod server;
 mod swarm;
 mod table;
-mod wire;
 mod work;
 
 fn main() -> ExitCode {

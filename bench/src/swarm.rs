@@ -10,12 +10,14 @@ use mio::{Events, Interest, Poll, Token};
 use slab::Slab;
 use socket2::{Domain, Socket, Type};
 
-use crate::wire;
+use duet_bench::wire;
 
 /// What clients do when something happens to them.
 pub(crate) trait Work {
     /// A client's upgrade was accepted.
-    fn opened(&mut self, swarm: &mut Swarm, client: usize) -> io::Result<()>;
+    fn opened(&mut self, _swarm: &mut Swarm, _client: usize) -> io::Result<()> {
+        Ok(())
+    }
     /// A client was sent a text.
     fn heard(&mut self, swarm: &mut Swarm, client: usize, text: &[u8]) -> io::Result<()>;
 }

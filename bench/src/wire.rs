@@ -4,7 +4,7 @@
 use std::io;
 
 /// Asks for the upgrade.
-pub(crate) fn upgrade_request(host: &str, path: &str) -> Vec<u8> {
+pub fn upgrade_request(host: &str, path: &str) -> Vec<u8> {
     format!(
         "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
          Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
@@ -13,7 +13,7 @@ pub(crate) fn upgrade_request(host: &str, path: &str) -> Vec<u8> {
 }
 
 /// How long the answer to the upgrade is, once it has all come. An error if it is not 101.
-pub(crate) fn upgrade_answer(bytes: &[u8]) -> io::Result<Option<usize>> {
+pub fn upgrade_answer(bytes: &[u8]) -> io::Result<Option<usize>> {
     let Some(end) = memchr::memmem::find(bytes, b"\r\n\r\n") else { return Ok(None) };
     if bytes.starts_with(b"HTTP/1.1 101 ") {
         return Ok(Some(end + 4));
@@ -23,12 +23,12 @@ pub(crate) fn upgrade_answer(bytes: &[u8]) -> io::Result<Option<usize>> {
 }
 
 /// Appends a text as a client's frame.
-pub(crate) fn put_text(text: &[u8], out: &mut Vec<u8>) {
+pub fn put_text(text: &[u8], out: &mut Vec<u8>) {
     put_frame(0x1, text, out);
 }
 
 /// Appends the answer to a ping.
-pub(crate) fn put_pong(payload: &[u8], out: &mut Vec<u8>) {
+pub fn put_pong(payload: &[u8], out: &mut Vec<u8>) {
     put_frame(0xa, payload, out);
 }
 
@@ -59,15 +59,17 @@ fn put_frame(opcode: u8, payload: &[u8], out: &mut Vec<u8>) {
 const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 
 /// A server's frame.
-pub(crate) struct Frame<'a> {
-    pub(crate) opcode: u8,
-    pub(crate) payload: &'a [u8],
+pub struct Frame<'a> {
+    /// RFC 6455 section 5.2.
+    pub opcode: u8,
+    /// Not masked: no server masks.
+    pub payload: &'a [u8],
     /// With its head.
-    pub(crate) bytes: usize,
+    pub bytes: usize,
 }
 
 /// The frame that the bytes begin with, once it has all come.
-pub(crate) fn frame(bytes: &[u8]) -> Option<Frame<'_>> {
+pub fn frame(bytes: &[u8]) -> Option<Frame<'_>> {
     let [first, second, rest @ ..] = bytes else { return None };
     let (length, head) = match second & 0x7f {
         126 => (usize::from(u16::from_be_bytes(*rest.first_chunk()?)), 4),

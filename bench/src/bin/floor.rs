@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::SocketAddr;
 
+use duet_gateway::framing::put_text;
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token};
 use slab::Slab;
@@ -175,18 +176,6 @@ fn unmask(bytes: &mut [u8]) -> Option<(usize, usize)> {
         chunk.iter_mut().zip(mask).for_each(|(byte, mask)| *byte ^= mask);
     }
     Some((start, end))
-}
-
-fn put_text(text: &[u8], out: &mut Vec<u8>) {
-    out.push(0x81);
-    match text.len() {
-        short @ 0..=125 => out.push(short as u8),
-        length => {
-            out.push(126);
-            out.extend_from_slice(&(length as u16).to_be_bytes());
-        }
-    }
-    out.extend_from_slice(text);
 }
 
 const LISTENER: Token = Token(usize::MAX);

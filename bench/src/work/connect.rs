@@ -12,25 +12,20 @@ use crate::swarm::{Swarm, Work};
 pub(crate) fn run(bench: &Bench, at_once: usize) -> io::Result<Figures> {
     let mut swarm = bench.swarm()?;
     let mut storm = Storm { bench, greeted: 0, opened: 0 };
-    let progress = bench.progress("connecting", bench.measured.as_millis() as u64);
-    let mut go_on = |how_long: Duration, storm: &mut Storm<'_>| {
-        let start = Instant::now();
-        while start.elapsed() < how_long {
+    let go_on = |how_long: Duration, swarm: &mut Swarm, storm: &mut Storm<'_>| {
+        bench.go_on("connecting", how_long, swarm, storm, |swarm, storm| {
             while swarm.len() < at_once {
                 swarm.open(&bench.dialect.path(&bench.path, storm.opened))?;
                 storm.opened += 1;
             }
-            swarm.turn(TURN, storm)?;
-            progress.set_position(start.elapsed().as_millis() as u64);
-        }
-        Ok::<_, io::Error>(())
+            Ok(TURN)
+        })
     };
-    go_on(bench.warm_up, &mut storm)?;
+    go_on(bench.warm_up, &mut swarm, &mut storm)?;
     storm.greeted = 0;
     let (started, before) = (Instant::now(), bench.processes.usage()?);
-    go_on(bench.measured, &mut storm)?;
+    go_on(bench.measured, &mut swarm, &mut storm)?;
     let used = bench.processes.usage()? - before;
-    progress.finish_and_clear();
     Ok(Figures::new("connection", storm.greeted, started.elapsed(), used))
 }
 
@@ -41,10 +36,6 @@ struct Storm<'a> {
 }
 
 impl Work for Storm<'_> {
-    fn opened(&mut self, _: &mut Swarm, _: usize) -> io::Result<()> {
-        Ok(())
-    }
-
     fn heard(&mut self, swarm: &mut Swarm, client: usize, text: &[u8]) -> io::Result<()> {
         if self.bench.dialect.id_in_greeting(text, client).is_some() {
             self.greeted += 1;

@@ -105,28 +105,14 @@ impl Talk {
     }
 
     fn go_on(&mut self, how_long: Duration, bench: &Bench, swarm: &mut Swarm) -> io::Result<()> {
-        let progress = bench.progress("forwarding", how_long.as_millis() as u64);
-        let start = Instant::now();
-        let mut shown = Duration::ZERO;
-        loop {
-            let elapsed = start.elapsed();
-            if elapsed >= how_long {
-                progress.finish_and_clear();
-                return Ok(());
+        bench.go_on("forwarding", how_long, swarm, self, |swarm, talk| match talk.load {
+            Load::Open { rate } => {
+                talk.say_what_is_due(rate, swarm)?;
+                // Never asleep, so that no message is late by this side's wake-up.
+                Ok(Duration::ZERO)
             }
-            if elapsed >= shown {
-                progress.set_position(elapsed.as_millis() as u64);
-                shown = elapsed + Duration::from_millis(100);
-            }
-            match self.load {
-                Load::Open { rate } => {
-                    self.say_what_is_due(rate, swarm)?;
-                    // Never asleep, so that no message is late by this side's wake-up.
-                    swarm.turn(Duration::ZERO, self)?;
-                }
-                Load::Closed { .. } => swarm.turn(TURN, self)?,
-            }
-        }
+            Load::Closed { .. } => Ok(TURN),
+        })
     }
 
     fn say_what_is_due(&mut self, rate: f64, swarm: &mut Swarm) -> io::Result<()> {
@@ -169,10 +155,6 @@ impl Talk {
 }
 
 impl Work for Talk {
-    fn opened(&mut self, _: &mut Swarm, _: usize) -> io::Result<()> {
-        Ok(())
-    }
-
     fn heard(&mut self, swarm: &mut Swarm, client: usize, text: &[u8]) -> io::Result<()> {
         let Some(at) = date(text) else { return refuse_error(text) };
         let now = self.now();

@@ -18,14 +18,9 @@ pub(crate) fn run(bench: &Bench, connections: usize, in_rooms: bool) -> io::Resu
     if in_rooms {
         rooms.pair(bench, &mut swarm)?;
     }
-    let settled = Instant::now() + bench.warm_up;
-    while Instant::now() < settled {
-        swarm.turn(TURN, &mut rooms)?;
-    }
+    bench.go_on("settling", bench.warm_up, &mut swarm, &mut rooms, |_, _| Ok(TURN))?;
     let (started, used) = (Instant::now(), bench.processes.usage()?);
-    while started.elapsed() < bench.measured {
-        swarm.turn(TURN, &mut rooms)?;
-    }
+    bench.go_on("idling", bench.measured, &mut swarm, &mut rooms, |_, _| Ok(TURN))?;
     let used = bench.processes.usage()? - used;
     let mut figures = Figures::new("connection", connections as u64, started.elapsed(), used);
     figures.bytes = Some((bench.processes.memory()? - before) as f64 / connections as f64);

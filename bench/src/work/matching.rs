@@ -98,10 +98,6 @@ impl Wave {
 }
 
 impl Work for Wave {
-    fn opened(&mut self, _: &mut Swarm, _: usize) -> io::Result<()> {
-        Ok(())
-    }
-
     fn heard(&mut self, _: &mut Swarm, _: usize, text: &[u8]) -> io::Result<()> {
         if text.starts_with(MATCHED) {
             self.matched += 1;

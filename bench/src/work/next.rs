@@ -1,7 +1,7 @@
 //! Churn: whoever makes the offer of a room asks for the next partner at once.
 
 use std::io;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::bench::Bench;
 use crate::figures::Figures;
@@ -15,26 +15,16 @@ pub(crate) fn run(bench: &Bench, pairs: usize) -> io::Result<Figures> {
     let mut rooms = Rooms::greet(bench, &mut swarm, 2 * pairs)?;
     rooms.pair(bench, &mut swarm)?;
     let mut churn = Churn { asked: 0 };
-    let progress = bench.progress("next", bench.measured.as_millis() as u64);
     for (client, partner) in rooms.partners().iter().enumerate() {
         if client < *partner {
             churn.ask(&mut swarm, client)?;
         }
     }
-    let mut go_on = |how_long: Duration, churn: &mut Churn| {
-        let start = Instant::now();
-        while start.elapsed() < how_long {
-            swarm.turn(TURN, churn)?;
-            progress.set_position(start.elapsed().as_millis() as u64);
-        }
-        Ok::<_, io::Error>(())
-    };
-    go_on(bench.warm_up, &mut churn)?;
+    bench.go_on("next", bench.warm_up, &mut swarm, &mut churn, |_, _| Ok(TURN))?;
     churn.asked = 0;
     let (started, before) = (Instant::now(), bench.processes.usage()?);
-    go_on(bench.measured, &mut churn)?;
+    bench.go_on("next", bench.measured, &mut swarm, &mut churn, |_, _| Ok(TURN))?;
     let used = bench.processes.usage()? - before;
-    progress.finish_and_clear();
     if churn.asked == 0 {
         return Err(io::Error::other("nobody was matched any more"));
     }
@@ -53,10 +43,6 @@ impl Churn {
 }
 
 impl Work for Churn {
-    fn opened(&mut self, _: &mut Swarm, _: usize) -> io::Result<()> {
-        Ok(())
-    }
-
     fn heard(&mut self, swarm: &mut Swarm, client: usize, text: &[u8]) -> io::Result<()> {
         if text.starts_with(MATCHED) && memchr::memmem::find(text, INITIATOR).is_some() {
             return self.ask(swarm, client);
