@@ -54,6 +54,8 @@ pub struct Settings {
     pub link_pings: LinkPings,
     /// Over how long a drain spreads its closes at most.
     pub drain_spread: Duration,
+    /// How far apart the wakes of a busy worker are at least; zero is no matter how close.
+    pub coalesce: Duration,
 }
 
 /// What a socket is bound by.
@@ -79,6 +81,7 @@ impl Default for Settings {
             matchmaker_grace: Duration::from_secs(10),
             link_pings: LinkPings::default(),
             drain_spread: Duration::from_secs(10),
+            coalesce: Duration::from_micros(250),
         }
     }
 }

@@ -23,6 +23,7 @@ use super::connection::{Connection, Outgoing, SocketEnd};
 use super::{Ended, Shared, Stage, accept, links, routes, socket};
 use crate::session::{Output, ResumeTokens, Session};
 
+mod coalescing;
 mod ending;
 mod slots;
 mod timers;
@@ -33,7 +34,9 @@ use timers::Timers;
 
 /// Runs a worker on this thread until it has drained, is stopped or fails.
 pub(super) fn run(index: usize, listener: TcpListener, shared: Arc<Shared>, stages: watch::Receiver<Stage>) -> Ended {
-    let runtime = match Builder::new_current_thread().enable_all().build_local(LocalOptions::default()) {
+    let mut builder = Builder::new_current_thread();
+    coalescing::coalesce(&mut builder, shared.settings.coalesce);
+    let runtime = match builder.enable_all().build_local(LocalOptions::default()) {
         Ok(runtime) => runtime,
         Err(error) => return Ended::Failed(format!("a worker's runtime can't be made: {error}")),
     };

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::num::NonZeroUsize;
 use std::thread::available_parallelism;
+use std::time::Duration;
 
 use clap::Args;
 use duet_gateway::keepalive::KeepaliveConfig;
@@ -45,6 +46,9 @@ pub(crate) struct GatewayArgs {
     /// Over how long a drain spreads the ends of connections at most
     #[arg(long, env, default_value = "10000", value_name = "MS")]
     drain_spread_ms: Milliseconds,
+    /// How long a worker that is woken often lets messages gather before it wakes again; 0 is never
+    #[arg(long, env, default_value = "250", value_name = "MICROSECONDS", value_parser = clap::value_parser!(u64).range(..=10_000))]
+    coalesce_us: u64,
     #[command(flatten)]
     limits: LimitArgs,
 }
@@ -113,6 +117,7 @@ impl GatewayArgs {
             matchmaker_grace: self.matchmaker_grace_ms.0,
             link_pings,
             drain_spread: self.drain_spread_ms.0,
+            coalesce: Duration::from_micros(self.coalesce_us),
         }
     }
 }
