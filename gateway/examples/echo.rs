@@ -75,7 +75,7 @@ fn hear(reader: &mut FrameReader, bytes: &mut [u8], answers: &mut Vec<u8>) -> bo
     let read = reader.read(bytes, |received| match received {
         Received::Text(text) => framing::put_text(text.as_bytes(), answers),
         Received::Ping(payload) => framing::put_pong(payload, answers),
-        Received::Pong => {}
+        Received::Pong | Received::Fragment => {}
         Received::Close { code } => {
             framing::put_close(code, "", answers);
             is_over = true;
