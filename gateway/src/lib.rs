@@ -7,6 +7,7 @@
 
 pub mod backoff;
 pub mod framing;
+pub mod ice_servers;
 pub mod keepalive;
 pub mod limits;
 pub mod origins;
