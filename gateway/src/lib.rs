@@ -11,6 +11,7 @@ pub mod ice_servers;
 pub mod keepalive;
 pub mod limits;
 pub mod origins;
+pub mod relay_only;
 pub mod session;
 
 #[cfg(feature = "server")]
