@@ -17,6 +17,7 @@ use futures_util::Stream;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{mpsc, watch};
 
+use crate::ice_servers::IceServers;
 use crate::origins::AllowedOrigins;
 use crate::session::SessionConfig;
 
@@ -25,6 +26,7 @@ mod admission;
 mod assets;
 mod clock;
 mod connection;
+mod ice;
 mod links;
 mod listen;
 mod matchmakers;
@@ -33,6 +35,8 @@ mod routes;
 mod socket;
 mod worker;
 
+pub use ice::CandidateCounts;
+use ice::Ice;
 pub use listen::bind;
 pub use matchmakers::{Address, Carrier, Connector, Matchmakers, MemoryDialer};
 use readiness::Readiness;
@@ -56,6 +60,8 @@ pub struct Settings {
     pub drain_spread: Duration,
     /// How far apart the wakes of a busy worker are at least; zero is no matter how close.
     pub coalesce: Duration,
+    /// The ICE servers that clients are told.
+    pub ice_servers: IceServers,
 }
 
 /// What a socket is bound by.
@@ -82,6 +88,7 @@ impl Default for Settings {
             link_pings: LinkPings::default(),
             drain_spread: Duration::from_secs(10),
             coalesce: Duration::from_micros(250),
+            ice_servers: IceServers::default(),
         }
     }
 }
@@ -104,6 +111,7 @@ pub struct Gateway {
     ended: mpsc::Receiver<Ended>,
     workers: Vec<JoinHandle<()>>,
     running: usize,
+    candidates_dropped: Arc<CandidateCounts>,
 }
 
 /// Why a worker ended.
@@ -134,6 +142,7 @@ struct Shared {
     matchmakers: Matchmakers,
     boot: BootId,
     readiness: Readiness,
+    ice: Ice,
 }
 
 impl Gateway {
@@ -144,6 +153,7 @@ impl Gateway {
         let (stage, stages) = watch::channel(Stage::Serving);
         let (ended, endings) = mpsc::channel(listeners.len().max(1));
         let shared = Arc::new(Shared::new(settings, matchmakers, listeners.len()));
+        let candidates_dropped = shared.ice.dropped();
         let mut workers = Vec::with_capacity(listeners.len());
         for (index, listener) in listeners.into_iter().enumerate() {
             let (shared, stages, ended) = (shared.clone(), stages.clone(), ended.clone());
@@ -155,7 +165,12 @@ impl Gateway {
                 let _ = ended.blocking_send(end);
             })?);
         }
-        Ok(Gateway { stage, ended: endings, running: workers.len(), workers })
+        Ok(Gateway { stage, ended: endings, running: workers.len(), workers, candidates_dropped })
+    }
+
+    /// How many candidates the relay-only policy has kept from partners so far; goes on counting.
+    pub fn candidates_dropped(&self) -> Arc<CandidateCounts> {
+        self.candidates_dropped.clone()
     }
 
     /// Stops taking sockets and tells clients to go, then waits until the last is gone.
@@ -191,6 +206,7 @@ impl Shared {
             session: Arc::new(settings.session.clone()),
             readiness: Readiness::new(workers),
             boot: BootId::from_random(rand::random()),
+            ice: Ice::new(settings.ice_servers.clone(), settings.session.ice_transport_policy),
             settings,
             matchmakers,
         }

@@ -16,6 +16,7 @@ use duet_proto::time::Time;
 
 use crate::keepalive::{Keepalive, KeepaliveConfig, Liveness};
 use crate::limits::{LimitsConfig, MessageLimits};
+use crate::relay_only::{DroppedCandidates, IceTransportPolicy};
 
 mod activity;
 mod departing;
@@ -47,6 +48,8 @@ pub struct SessionConfig {
     pub report_window: Duration,
     /// How long a session of the layer `duet.v1` outlives its connection. Zero: it doesn't.
     pub resume_window: Duration,
+    /// Whether clients may connect to each other directly.
+    pub ice_transport_policy: IceTransportPolicy,
 }
 
 impl Default for SessionConfig {
@@ -57,6 +60,7 @@ impl Default for SessionConfig {
             unavailable_after: Duration::from_secs(3),
             report_window: Duration::from_secs(60),
             resume_window: Duration::from_secs(15),
+            ice_transport_policy: IceTransportPolicy::All,
         }
     }
 }
@@ -66,6 +70,8 @@ impl Default for SessionConfig {
 pub enum Output {
     /// Send this text to the client.
     Text(Bytes),
+    /// Send this text, a JSON object, with the ICE servers that [`ice_user`](Session::ice_user) is to use, where there are any.
+    TextWithIce(Bytes),
     /// Send a WebSocket ping.
     Ping,
     /// Push this to the link. Comes only while the link is up.
@@ -79,6 +85,8 @@ pub enum Output {
     Close(CloseCode),
     /// Drop the connection: nobody is there. Nothing is sent to the client after it.
     Abort,
+    /// Count these candidates, which did not pass the relay-only policy.
+    Dropped(DroppedCandidates),
     /// Log a fault of ours, which the client was told by this id.
     Fault {
         /// In the client's `error`.
@@ -169,13 +177,20 @@ impl Session {
             config,
         };
         let resume_token = tokens.map(|tokens| tokens.first);
-        session.tell(&ServerMessage::Ready { client_id: client, resume_token, resume_window });
+        let ready = ServerMessage::Ready { client_id: client, resume_token, resume_window };
+        session.outputs.push_back(Output::TextWithIce(ready.text()));
         session
     }
 
     /// What the client is known by.
     pub fn client(&self) -> ClientId {
         self.client
+    }
+
+    /// Whom TURN servers are to take the client for: its user if that is proved, and otherwise the session, be it resumed.
+    pub fn ice_user(&self) -> String {
+        let verified = self.identity.as_ref().filter(|identity| identity.verified);
+        verified.map_or_else(|| self.client.to_string(), |identity| identity.user.clone())
     }
 
     /// Bytes of any kind came from the client.

@@ -11,6 +11,7 @@ mod gateway;
 mod matchmaker;
 #[cfg(test)]
 mod tests;
+mod turn;
 mod values;
 
 pub(crate) use gateway::GatewayArgs;

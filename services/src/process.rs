@@ -26,6 +26,7 @@ use grpc_socket::GrpcSocket;
 pub(crate) fn standalone(args: cli::Standalone) -> Result<(), Failure> {
     runtime(Builder::new_current_thread())?.block_on(async {
         let mut signals = Signals::listen()?;
+        let ice = args.gateway.turn.settings()?;
         let (listeners, address) = bind_gateway(&args.gateway)?;
         let grpc = match args.grpc_listen {
             Some(address) => Some(bind_grpc(address).await?),
@@ -34,7 +35,8 @@ pub(crate) fn standalone(args: cli::Standalone) -> Result<(), Failure> {
         let replica = Replica::start(args.matchmaker.name(), args.matchmaker.config());
         let dial = replica.clone();
         let matchmakers = Matchmakers::Memory(MemoryDialer::new(move |hello| dial.connect(hello)));
-        let gateway = start_gateway(args.gateway.settings(address.port(), args.link.pings()), listeners, matchmakers)?;
+        let settings = args.gateway.settings(address.port(), args.link.pings(), ice);
+        let gateway = start_gateway(settings, listeners, matchmakers)?;
         greeting::standalone(address, grpc.as_ref().and_then(|listener| listener.local_addr().ok()));
         let port =
             grpc.map(|listener| Port::open(replica, listener, None, args.link.pings(), args.drain.drain_limit_ms.0));
@@ -50,10 +52,12 @@ pub(crate) fn standalone(args: cli::Standalone) -> Result<(), Failure> {
 pub(crate) fn gateway(args: cli::Gateway) -> Result<(), Failure> {
     runtime(Builder::new_current_thread())?.block_on(async {
         let mut signals = Signals::listen()?;
+        let ice = args.gateway.turn.settings()?;
         let (listeners, address) = bind_gateway(&args.gateway)?;
         let addresses = args.matchmaker_url.0.iter().map(|matchmaker| matchmaker.address.clone());
         let matchmakers = Matchmakers::Grpc(addresses.collect());
-        let gateway = start_gateway(args.gateway.settings(address.port(), args.link.pings()), listeners, matchmakers)?;
+        let settings = args.gateway.settings(address.port(), args.link.pings(), ice);
+        let gateway = start_gateway(settings, listeners, matchmakers)?;
         greeting::gateway(address, &args.matchmaker_url.0);
         run_gateway(gateway, &mut signals, args.drain.drain_limit_ms.0).await.map(drop)
     })

@@ -13,6 +13,7 @@ use duet_gateway::server::{Settings, SocketSettings};
 use duet_gateway::session::SessionConfig;
 use duet_proto::link::LinkPings;
 
+use super::turn::{IceSettings, TurnArgs};
 use super::values::{Milliseconds, host_name, positive_milliseconds, process_name, resume_window};
 
 /// How the gateway faces clients.
@@ -51,6 +52,8 @@ pub(crate) struct GatewayArgs {
     coalesce_us: u64,
     #[command(flatten)]
     limits: LimitArgs,
+    #[command(flatten)]
+    pub(crate) turn: TurnArgs,
 }
 
 /// What one client may do.
@@ -92,7 +95,7 @@ impl GatewayArgs {
     }
 
     /// `port` is the one that was bound.
-    pub(crate) fn settings(&self, port: u16, link_pings: LinkPings) -> Settings {
+    pub(crate) fn settings(&self, port: u16, link_pings: LinkPings, ice: IceSettings) -> Settings {
         let limits = &self.limits;
         Settings {
             name: self.gateway_name.clone().unwrap_or_else(|| format!("{}:{port}", host_name())),
@@ -106,6 +109,7 @@ impl GatewayArgs {
                 keepalive: KeepaliveConfig { interval: limits.ping_interval_ms.0, timeout: limits.pong_timeout_ms.0 },
                 unavailable_after: self.unavailable_after_ms.0,
                 resume_window: self.resume_window_ms.0,
+                ice_transport_policy: ice.policy,
                 ..SessionConfig::default()
             },
             socket: SocketSettings {
@@ -118,6 +122,7 @@ impl GatewayArgs {
             link_pings,
             drain_spread: self.drain_spread_ms.0,
             coalesce: Duration::from_micros(self.coalesce_us),
+            ice_servers: ice.servers,
         }
     }
 }

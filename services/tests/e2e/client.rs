@@ -23,15 +23,18 @@ pub(crate) struct Client {
     socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
     /// From `ready`.
     pub(crate) id: String,
+    /// The whole of it.
+    pub(crate) ready: Value,
 }
 
 impl Client {
     /// Connects and reads `ready`.
     pub(crate) async fn connect(gateway: &str) -> Self {
         let (socket, _) = connect_async(format!("ws://{gateway}/ws")).await.unwrap();
-        let mut client = Client { socket, id: String::new() };
+        let mut client = Client { socket, id: String::new(), ready: Value::Null };
         let ready = client.expect("ready").await;
         client.id = ready["clientId"].as_str().unwrap().to_owned();
+        client.ready = ready;
         client
     }
 

@@ -20,5 +20,6 @@ mod settings;
 mod simulation;
 mod survival;
 mod turmoil;
+mod turn;
 mod unix;
 mod vanishing;
