@@ -192,11 +192,10 @@ fn clean_line(line: &str) -> Line {
 
 /// `c=IN IP4 ADDRESS`, or `a=rtcp:PORT IN IP4 ADDRESS`.
 fn hide(line: &str, unknown: &str) -> Line {
-    let address = line.split(' ').next_back().and_then(|address| address.parse().ok());
-    match address {
-        Some(address) if tells_nothing(address) && line.split(' ').count() == unknown.split(' ').count() => Line::Same,
-        _ => Line::Other(unknown.to_owned()),
-    }
+    let fields: Vec<&str> = line.split(' ').collect();
+    let is_unknown =
+        fields.last().and_then(|address| address.parse().ok()).is_some_and(|address: IpAddr| address.is_unspecified());
+    if is_unknown && fields.len() == unknown.split(' ').count() { Line::Same } else { Line::Other(unknown.to_owned()) }
 }
 
 /// `o=USER SESSION VERSION IN IP4 ADDRESS`: the version must stay, as answers to one who makes a new offer depend on it.
@@ -218,7 +217,7 @@ fn clean_media(line: &str) -> Line {
     }
 }
 
-/// What browsers write for an address that they don't know or don't tell.
+/// What browsers write for an address that they don't tell.
 fn tells_nothing(address: IpAddr) -> bool {
     address.is_unspecified() || address.is_loopback()
 }
