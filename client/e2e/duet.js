@@ -23,10 +23,11 @@ export const SHAPES = ['standalone', 'two processes'];
  * Starts a deployment; the page's address.
  * @param {Test} t
  * @param {Shape} shape
+ * @param {string[]} [more] Further flags of the gateway.
  */
-export async function startDuet(t, shape) {
-  if (shape === 'standalone') return (await start(t, ['standalone', ...listen()])).says('Demo page');
-  return (await startGateway(t, await startMatchmaker(t))).says('Demo page');
+export async function startDuet(t, shape, more = []) {
+  if (shape === 'standalone') return (await start(t, ['standalone', ...listen(), ...more])).says('Demo page');
+  return (await startGateway(t, await startMatchmaker(t), { more })).says('Demo page');
 }
 
 /** @param {Test} t @returns {Promise<string>} Where gateways find it. */

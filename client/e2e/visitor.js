@@ -10,10 +10,12 @@ import { watchedPage } from '../test/browser/chromium.js';
  * Opens the page and presses Start.
  * @param {Browser} browser
  * @param {string} url
+ * @param {{ prepare?: () => void }} [options] What runs in the page before its own scripts.
  */
-export async function visitor(browser, url) {
+export async function visitor(browser, url, { prepare } = {}) {
   // A context of its own: another person, not another tab.
   const context = await browser.newContext();
+  if (prepare) await context.addInitScript(prepare);
   /** @type {string[]} */
   const problems = [];
   const page = await watchedPage(context, (problem) => problems.push(problem));

@@ -19,14 +19,14 @@ import { IceRecovery, RECOVERY_BOUNDS } from './ice-recovery.js';
 
 /**
  * What a call needs of its signaling, and so what a test may put in its place.
- * @typedef {Pick<Signaling, 'on' | 'offer' | 'answer' | 'ice' | 'reportState' | 'iceServers'>} CallSignaling
+ * @typedef {Pick<Signaling, 'on' | 'offer' | 'answer' | 'ice' | 'reportState' | 'iceServers' | 'iceTransportPolicy'>} CallSignaling
  */
 
 /**
  * @typedef {object} CallOptions
  * @property {MediaStream | null} [stream] What to send. Without it, or where it lacks a kind, the call only receives.
  * @property {('audio' | 'video')[]} [receive] What to be ready to receive even if nothing of the kind is sent. Both unless given.
- * @property {RTCConfiguration} [configuration] Joined with the room's `iceServers`.
+ * @property {RTCConfiguration} [configuration] Joined with the room's `iceServers` and `iceTransportPolicy`.
  * @property {(pc: RTCPeerConnection) => void} [onPeerConnection] Called before anything is negotiated: for data channels,
  *   codecs, transforms.
  * @property {Partial<RecoveryBounds>} [recovery]
@@ -75,7 +75,7 @@ export class Call extends Emitter {
     this.#matched = matched;
     this.#mayOffer = matched.initiator;
     const PeerConnection = options.RTCPeerConnection ?? RTCPeerConnection;
-    this.#pc = new PeerConnection({ iceServers: matched.iceServers ?? signaling.iceServers, ...options.configuration });
+    this.#pc = new PeerConnection(configurationOf(signaling, matched, options.configuration));
     this.#recovery = new IceRecovery(
       { ...RECOVERY_BOUNDS, ...options.recovery },
       { restart: () => this.restartIce(), giveUp: () => this.emit('error', new Error('No way to the partner was found')) },
@@ -246,6 +246,23 @@ export class Call extends Emitter {
     this.#pc.close();
     this.emit('closed', { reason });
   }
+}
+
+/**
+ * The application may bring servers of its own and may be stricter than the operator, but not laxer: the address that `relay` keeps back is
+ * also that of its own user.
+ * @param {CallSignaling} signaling
+ * @param {MatchedMessage} matched
+ * @param {RTCConfiguration} [own]
+ * @returns {RTCConfiguration}
+ */
+function configurationOf(signaling, matched, own) {
+  const policy = matched.iceTransportPolicy ?? signaling.iceTransportPolicy;
+  return {
+    iceServers: matched.iceServers ?? signaling.iceServers,
+    ...own,
+    ...(policy === 'relay' && { iceTransportPolicy: policy }),
+  };
 }
 
 /** @param {Sdp} sdp Old clients send the whole description. */

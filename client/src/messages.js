@@ -51,7 +51,8 @@
  * @typedef {object} ReadyMessage
  * @property {'ready'} type
  * @property {string} clientId
- * @property {RTCIceServer[]} [iceServers]
+ * @property {RTCIceServer[]} [iceServers] Where the operator has set any.
+ * @property {'relay'} [iceTransportPolicy] Where strangers are never to see each other's addresses.
  * @property {number} [resumeWindowMs] `duet.v1`: how long the session is kept without a connection; 0 for not at all.
  */
 /**
@@ -74,7 +75,8 @@
  * @property {string} roomId
  * @property {string} partnerId
  * @property {boolean} initiator Makes the offer, and is the impolite one in perfect negotiation.
- * @property {RTCIceServer[]} [iceServers] Fresh for this room, where TURN is configured.
+ * @property {RTCIceServer[]} [iceServers] Fresh for this room, where the operator has set any.
+ * @property {'relay'} [iceTransportPolicy] As in `ready`.
  * @property {{ userId?: string, [claim: string]: unknown }} [partner] What may be shown of the other.
  * @property {string[]} [tags] Those that both asked for.
  */

@@ -42,6 +42,7 @@ import { Signaling } from './signaling.js';
  * @property {boolean | null} initiator
  * @property {boolean} partnerAway Whether the partner's connection is interrupted, and the room kept for them.
  * @property {RTCIceServer[]} iceServers
+ * @property {RTCIceTransportPolicy} iceTransportPolicy
  * @property {SignalingError | null} error The last, until the next good news.
  */
 
@@ -167,10 +168,11 @@ function callsOn(must) {
  * @returns {SignalingView}
  */
 function viewOf(signaling, error) {
-  const { state, clientId, partnerId, roomId, initiator, partnerAway, iceServers } = signaling;
+  const { state, clientId, partnerId, roomId, initiator, partnerAway, iceServers, iceTransportPolicy } = signaling;
   const isConnected = state === 'idle' || state === 'waiting' || state === 'matched';
   const isWaiting = state === 'waiting';
-  return { state, isConnected, isWaiting, clientId, partnerId, roomId, initiator, partnerAway, iceServers, error };
+  const room = { partnerId, roomId, initiator, partnerAway };
+  return { state, isConnected, isWaiting, clientId, ...room, iceServers, iceTransportPolicy, error };
 }
 
 /** @type {SignalingView} */
@@ -184,5 +186,6 @@ const AT_REST = {
   initiator: null,
   partnerAway: false,
   iceServers: [],
+  iceTransportPolicy: 'all',
   error: null,
 };

@@ -29,6 +29,8 @@ export class Session {
   clientId = null;
   /** @type {RTCIceServer[]} */
   #iceServers = [];
+  /** @type {RTCIceTransportPolicy | undefined} */
+  #iceTransportPolicy;
   /** @type {MatchedMessage | null} */
   #room = null;
   #partnerAway = false;
@@ -59,6 +61,11 @@ export class Session {
 
   get iceServers() {
     return this.#room?.iceServers ?? this.#iceServers;
+  }
+
+  /** @returns {RTCIceTransportPolicy} */
+  get iceTransportPolicy() {
+    return this.#room?.iceTransportPolicy ?? this.#iceTransportPolicy ?? 'all';
   }
 
   /** Whether a partner is wanted, be there one already or not. */
@@ -123,9 +130,10 @@ export class Session {
    * @param {ResumedMessage} resumed
    * @param {ReadyMessage} ready The greeting of that connection.
    */
-  resumed({ clientId, roomId, partnerAway = false }, { iceServers = [] }) {
+  resumed({ clientId, roomId, partnerAway = false }, { iceServers = [], iceTransportPolicy }) {
     this.clientId = clientId;
     this.#iceServers = iceServers;
+    this.#iceTransportPolicy = iceTransportPolicy;
     if (roomId === this.#room?.roomId) this.#partnerAway = partnerAway;
   }
 
@@ -157,6 +165,7 @@ export class Session {
       case 'ready':
         this.clientId = message.clientId;
         this.#iceServers = message.iceServers ?? [];
+        this.#iceTransportPolicy = message.iceTransportPolicy;
         return TELL;
       case 'waiting':
         if (!this.#seeking) return HUSH;

@@ -59,6 +59,11 @@ export class Signaling extends Emitter {
     return this.#session.iceServers;
   }
 
+  /** For `RTCPeerConnection`, likewise: `relay` where the operator keeps strangers' addresses from each other. */
+  get iceTransportPolicy() {
+    return this.#session.iceTransportPolicy;
+  }
+
   /** Connects, and from then on stays connected. While that is so already, it does nothing. */
   connect() {
     this.#dialogue.open();

@@ -57,6 +57,30 @@ inPage('media flow both ways, and only the initiator has offered', async (page) 
   await untilMoving(page, '#remote');
 });
 
+inPage('servers and policy are the room\'s, else the connection\'s; an application may be stricter, but not laxer', async (page) => {
+  const configurations = await page.evaluate(async () => {
+    const { Call } = await import('/sdk/index.js');
+    const { End } = await import('/test/two-calls.js');
+    const room = { type: /** @type {const} */ ('matched'), roomId: 'r', partnerId: 'p', initiator: false };
+    const relay = /** @type {const} */ ({ iceTransportPolicy: 'relay' });
+    const end = new End('A', /** @type {any} */ (null));
+    end.iceServers = [{ urls: ['stun:connection'] }];
+    const strict = Object.assign(new End('A', /** @type {any} */ (null)), relay);
+    const calls = [
+      new Call(end, room),
+      new Call(end, { ...room, ...relay, iceServers: [{ urls: ['stun:room'] }] }),
+      new Call(end, { ...room, ...relay }, { configuration: { iceTransportPolicy: 'all', iceServers: [{ urls: ['stun:own'] }] } }),
+      new Call(end, room, { configuration: relay }),
+      new Call(strict, room),
+    ];
+    return calls.map(({ peerConnection }) => {
+      const { iceServers = [], iceTransportPolicy } = peerConnection.getConfiguration();
+      return [...iceServers.flatMap(({ urls }) => urls), iceTransportPolicy].join(' ');
+    });
+  });
+  assert.deepEqual(configurations, ['stun:connection all', 'stun:room relay', 'stun:own relay', 'stun:connection relay', 'relay']);
+});
+
 inPage('the metrics hear once how long the setup took and over which kind of candidate, and hear of failures', async (page) => {
   const reports = await page.evaluate(async () => {
     const { twoCalls, camera, connected, until } = await import('/test/two-calls.js');

@@ -21,11 +21,11 @@ const { useSignaling } = await import('../src/react.js');
 test('it connects on mount and shows how things stand', async (t) => {
   const { gateway, shown, until } = await mount(t);
   const client = await gateway.connection();
-  client.greet({ clientId: 'c1', iceServers: [{ urls: 'stun:s' }] });
+  client.greet({ clientId: 'c1', iceServers: [{ urls: 'stun:s' }], iceTransportPolicy: 'relay' });
   const connected = await until((view) => view.isConnected);
   assert.deepEqual(
-    { clientId: connected.clientId, iceServers: connected.iceServers, isWaiting: connected.isWaiting },
-    { clientId: 'c1', iceServers: [{ urls: 'stun:s' }], isWaiting: false },
+    [connected.clientId, connected.iceServers, connected.iceTransportPolicy, connected.isWaiting],
+    ['c1', [{ urls: 'stun:s' }], 'relay', false],
   );
 
   shown().signalAvailable({ pool: 'x' });

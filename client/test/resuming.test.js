@@ -134,9 +134,9 @@ test('a broken connection is resumed: the room stays, nothing is lost, nothing c
 
 test('after leaving, the servers of the resumed connection are those to use', async (t) => {
   const { signaling, client, gateway } = await inRoom(t);
-  await resume(client, gateway, {}, { iceServers: [{ urls: 'turn:new' }] });
+  await resume(client, gateway, {}, { iceServers: [{ urls: 'turn:new' }], iceTransportPolicy: 'relay' });
   signaling.leave();
-  assert.deepEqual(signaling.iceServers, [{ urls: 'turn:new' }]);
+  assert.deepEqual([signaling.iceServers, signaling.iceTransportPolicy], [[{ urls: 'turn:new' }], 'relay']);
 });
 
 test('wishes made while away are said in their place among the rest', async (t) => {

@@ -19,7 +19,7 @@ test('connecting goes from closed over connecting to idle, with the id and serve
   client.greet({ clientId: 'c1', iceServers: [{ urls: 'stun:s' }] });
   await nextOf(signaling, 'ready');
   assert.equal(signaling.clientId, 'c1');
-  assert.deepEqual(signaling.iceServers, [{ urls: 'stun:s' }]);
+  assert.deepEqual([signaling.iceServers, signaling.iceTransportPolicy], [[{ urls: 'stun:s' }], 'all']);
   assert.deepEqual(
     states.map(([, { state }]) => state),
     ['connecting', 'idle'],
@@ -46,12 +46,12 @@ test('a whole encounter: wish, match, offer, answer, candidates, the partner lea
   assert.equal(signaling.state, 'waiting');
   assert.deepEqual(await client.take(), { type: 'available', pool: 'x', tags: ['go'] });
 
-  client.match({ iceServers: [{ urls: 'turn:t' }] });
+  client.match({ iceServers: [{ urls: 'turn:t' }], iceTransportPolicy: 'relay' });
   await nextOf(signaling, 'matched');
-  const { state, roomId, partnerId, initiator, iceServers } = signaling;
+  const { state, roomId, partnerId, initiator, iceServers, iceTransportPolicy } = signaling;
   assert.deepEqual(
-    { state, roomId, partnerId, initiator, iceServers },
-    { state: 'matched', roomId: 'r1', partnerId: 'p1', initiator: true, iceServers: [{ urls: 'turn:t' }] },
+    { state, roomId, partnerId, initiator, iceServers, iceTransportPolicy },
+    { state: 'matched', roomId: 'r1', partnerId: 'p1', initiator: true, iceServers: [{ urls: 'turn:t' }], iceTransportPolicy: 'relay' },
   );
 
   assert.equal(signaling.offer({ type: 'offer', sdp: 'o' }), true);

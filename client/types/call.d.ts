@@ -11,7 +11,7 @@ import type { RecoveryBounds } from './ice-recovery.js';
 import type { RoomEndReason } from './session.js';
 import type { Signaling } from './signaling.js';
 import { Emitter } from './emitter.js';
-export type CallSignaling = Pick<Signaling, 'on' | 'offer' | 'answer' | 'ice' | 'reportState' | 'iceServers'>;
+export type CallSignaling = Pick<Signaling, 'on' | 'offer' | 'answer' | 'ice' | 'reportState' | 'iceServers' | 'iceTransportPolicy'>;
 export type CallOptions = {
     /**
      * What to send. Without it, or where it lacks a kind, the call only receives.
@@ -22,7 +22,7 @@ export type CallOptions = {
      */
     receive?: ('audio' | 'video')[];
     /**
-     * Joined with the room's `iceServers`.
+     * Joined with the room's `iceServers` and `iceTransportPolicy`.
      */
     configuration?: RTCConfiguration;
     /**
@@ -55,13 +55,13 @@ export type CallEvents = {
 };
 /**
  * What a call needs of its signaling, and so what a test may put in its place.
- * @typedef {Pick<Signaling, 'on' | 'offer' | 'answer' | 'ice' | 'reportState' | 'iceServers'>} CallSignaling
+ * @typedef {Pick<Signaling, 'on' | 'offer' | 'answer' | 'ice' | 'reportState' | 'iceServers' | 'iceTransportPolicy'>} CallSignaling
  */
 /**
  * @typedef {object} CallOptions
  * @property {MediaStream | null} [stream] What to send. Without it, or where it lacks a kind, the call only receives.
  * @property {('audio' | 'video')[]} [receive] What to be ready to receive even if nothing of the kind is sent. Both unless given.
- * @property {RTCConfiguration} [configuration] Joined with the room's `iceServers`.
+ * @property {RTCConfiguration} [configuration] Joined with the room's `iceServers` and `iceTransportPolicy`.
  * @property {(pc: RTCPeerConnection) => void} [onPeerConnection] Called before anything is negotiated: for data channels,
  *   codecs, transforms.
  * @property {Partial<RecoveryBounds>} [recovery]

@@ -96,7 +96,14 @@ export type ClientMessage = AuthMessage | AvailableMessage | SendOfferMessage | 
 export type ReadyMessage = {
     type: 'ready';
     clientId: string;
+    /**
+     * Where the operator has set any.
+     */
     iceServers?: RTCIceServer[];
+    /**
+     * Where strangers are never to see each other's addresses.
+     */
+    iceTransportPolicy?: 'relay';
     /**
      * `duet.v1`: how long the session is kept without a connection; 0 for not at all.
      */
@@ -132,9 +139,13 @@ export type MatchedMessage = {
      */
     initiator: boolean;
     /**
-     * Fresh for this room, where TURN is configured.
+     * Fresh for this room, where the operator has set any.
      */
     iceServers?: RTCIceServer[];
+    /**
+     * As in `ready`.
+     */
+    iceTransportPolicy?: 'relay';
     /**
      * What may be shown of the other.
      */
@@ -258,7 +269,8 @@ export type ServerMessageOf<K extends ServerMessage['type']> = Extract<ServerMes
  * @typedef {object} ReadyMessage
  * @property {'ready'} type
  * @property {string} clientId
- * @property {RTCIceServer[]} [iceServers]
+ * @property {RTCIceServer[]} [iceServers] Where the operator has set any.
+ * @property {'relay'} [iceTransportPolicy] Where strangers are never to see each other's addresses.
  * @property {number} [resumeWindowMs] `duet.v1`: how long the session is kept without a connection; 0 for not at all.
  */
 /**
@@ -280,7 +292,8 @@ export type ServerMessageOf<K extends ServerMessage['type']> = Extract<ServerMes
  * @property {string} roomId
  * @property {string} partnerId
  * @property {boolean} initiator Makes the offer, and is the impolite one in perfect negotiation.
- * @property {RTCIceServer[]} [iceServers] Fresh for this room, where TURN is configured.
+ * @property {RTCIceServer[]} [iceServers] Fresh for this room, where the operator has set any.
+ * @property {'relay'} [iceTransportPolicy] As in `ready`.
  * @property {{ userId?: string, [claim: string]: unknown }} [partner] What may be shown of the other.
  * @property {string[]} [tags] Those that both asked for.
  */

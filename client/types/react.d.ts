@@ -35,6 +35,7 @@ export type SignalingView = {
      */
     partnerAway: boolean;
     iceServers: RTCIceServer[];
+    iceTransportPolicy: RTCIceTransportPolicy;
     /**
      * The last, until the next good news.
      */
@@ -80,6 +81,7 @@ export type SignalingCalls = {
  * @property {boolean | null} initiator
  * @property {boolean} partnerAway Whether the partner's connection is interrupted, and the room kept for them.
  * @property {RTCIceServer[]} iceServers
+ * @property {RTCIceTransportPolicy} iceTransportPolicy
  * @property {SignalingError | null} error The last, until the next good news.
  */
 /**

@@ -47,6 +47,8 @@ export declare class Session {
     /** The room, or the one before: what a report is about. */
     get lastRoomId(): string | undefined;
     get iceServers(): RTCIceServer[];
+    /** @returns {RTCIceTransportPolicy} */
+    get iceTransportPolicy(): RTCIceTransportPolicy;
     /** Whether a partner is wanted, be there one already or not. */
     get seeking(): boolean;
     get unanswered(): WishMessage | null;
@@ -73,7 +75,7 @@ export declare class Session {
      * @param {ResumedMessage} resumed
      * @param {ReadyMessage} ready The greeting of that connection.
      */
-    resumed({ clientId, roomId, partnerAway }: ResumedMessage, { iceServers }: ReadyMessage): void;
+    resumed({ clientId, roomId, partnerAway }: ResumedMessage, { iceServers, iceTransportPolicy }: ReadyMessage): void;
     /**
      * The connection broke, and the session with it.
      * @param {boolean} keepWish Whether a wish that was already answered is to be said again.

@@ -26,6 +26,8 @@ export declare class Signaling extends Emitter<SignalingEvents> {
     get initiator(): boolean | null;
     /** For `RTCPeerConnection`: those of the room, or else of the connection. */
     get iceServers(): RTCIceServer[];
+    /** For `RTCPeerConnection`, likewise: `relay` where the operator keeps strangers' addresses from each other. */
+    get iceTransportPolicy(): RTCIceTransportPolicy;
     /** Connects, and from then on stays connected. While that is so already, it does nothing. */
     connect(): void;
     /** Ends the connection for good, and the room with it. What still waited to be sent is dropped. */

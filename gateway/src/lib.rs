@@ -9,9 +9,11 @@ pub mod addresses;
 pub mod backoff;
 pub mod census;
 pub mod framing;
+pub mod ice_servers;
 pub mod keepalive;
 pub mod limits;
 pub mod origins;
+pub mod relay_only;
 pub mod session;
 
 #[cfg(feature = "server")]

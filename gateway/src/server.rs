@@ -20,7 +20,9 @@ use tokio::sync::{mpsc, watch};
 
 use crate::addresses::{ForwardingHeader, TrustedProxies};
 use crate::census::CensusConfig;
+use crate::ice_servers::IceServers;
 use crate::origins::AllowedOrigins;
+use crate::relay_only::DroppedCandidate;
 use crate::session::SessionConfig;
 
 mod accept;
@@ -29,6 +31,7 @@ mod assets;
 mod clock;
 mod connection;
 mod counts;
+mod ice;
 mod links;
 mod listen;
 mod matchmakers;
@@ -44,6 +47,7 @@ pub use accept::Accepted;
 use clock::Clock;
 use counts::Counts;
 pub use counts::Refused;
+use ice::Ice;
 pub use listen::bind;
 pub use matchmakers::{Address, Carrier, Connector, Matchmakers, MemoryDialer};
 use places::Places;
@@ -77,6 +81,8 @@ pub struct Settings {
     pub drain_spread: Duration,
     /// How far apart the wakes of a busy worker are at least; zero is no matter how close.
     pub coalesce: Duration,
+    /// The ICE servers that clients are told.
+    pub ice_servers: IceServers,
 }
 
 /// Whose word counts for where a client is.
@@ -120,6 +126,7 @@ impl Default for Settings {
             link_pings: LinkPings::default(),
             drain_spread: Duration::from_secs(10),
             coalesce: Duration::from_micros(250),
+            ice_servers: IceServers::default(),
         }
     }
 }
@@ -179,6 +186,7 @@ struct Shared {
     /// Connections that have not upgraded.
     http_connections: AtomicUsize,
     counts: Counts,
+    ice: Ice,
 }
 
 impl Gateway {
@@ -246,6 +254,11 @@ impl Figures {
         self.0.places.connections()
     }
 
+    /// How many candidates of that kind the relay-only policy has kept from partners since the start.
+    pub fn candidates_dropped(&self, kind: DroppedCandidate) -> u64 {
+        self.0.ice.dropped(kind)
+    }
+
     /// How often this was refused since the start.
     pub fn refused(&self, refused: Refused) -> u64 {
         self.0.counts.get(refused)
@@ -268,6 +281,7 @@ impl Shared {
             http_connections: AtomicUsize::new(0),
             counts: Counts::default(),
             boot: BootId::from_random(rand::random()),
+            ice: Ice::new(settings.ice_servers.clone(), settings.session.ice_transport_policy),
             settings,
             matchmakers,
         }

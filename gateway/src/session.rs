@@ -16,6 +16,7 @@ use duet_proto::time::Time;
 
 use crate::keepalive::{Keepalive, KeepaliveConfig, Liveness};
 use crate::limits::{Limit, LimitsConfig, MessageLimits, Traffic, TrafficLimits};
+use crate::relay_only::{DroppedCandidates, IceTransportPolicy};
 
 mod activity;
 mod departing;
@@ -52,6 +53,8 @@ pub struct SessionConfig {
     pub report_window: Duration,
     /// How long a session of the layer `duet.v1` outlives its connection. Zero: it doesn't.
     pub resume_window: Duration,
+    /// Whether clients may connect to each other directly.
+    pub ice_transport_policy: IceTransportPolicy,
 }
 
 impl Default for SessionConfig {
@@ -63,6 +66,7 @@ impl Default for SessionConfig {
             unavailable_after: Duration::from_secs(3),
             report_window: Duration::from_secs(60),
             resume_window: Duration::from_secs(15),
+            ice_transport_policy: IceTransportPolicy::All,
         }
     }
 }
@@ -72,6 +76,8 @@ impl Default for SessionConfig {
 pub enum Output {
     /// Send this text to the client.
     Text(Bytes),
+    /// Send this text, a JSON object, with the ICE servers that [`ice_user`](Session::ice_user) is to use, where there are any.
+    TextWithIce(Bytes),
     /// Send a WebSocket ping.
     Ping,
     /// Push this to the link. Comes only while the link is up.
@@ -89,6 +95,8 @@ pub enum Output {
     Verify(Token),
     /// Count that the client ran into this limit. What it was told stands in outputs of its own.
     Limited(Limit),
+    /// Count these candidates, which did not pass the relay-only policy.
+    Dropped(DroppedCandidates),
     /// Log a fault of ours, which the client was told by this id.
     Fault {
         /// In the client's `error`.
@@ -187,13 +195,19 @@ impl Session {
             config,
         };
         let resume_token = tokens.map(|tokens| tokens.first);
-        session.tell(&ServerMessage::Ready { client_id: client, resume_token, resume_window });
+        let ready = ServerMessage::Ready { client_id: client, resume_token, resume_window };
+        session.outputs.push_back(Output::TextWithIce(ready.text()));
         session
     }
 
     /// What the client is known by.
     pub fn client(&self) -> ClientId {
         self.client
+    }
+
+    /// Whom TURN servers are to take the client for: its user if that is proved, and otherwise the session, be it resumed.
+    pub fn ice_user(&self) -> String {
+        self.verified_user().map_or_else(|| self.client.to_string(), str::to_owned)
     }
 
     /// Bytes of any kind came from the client, and what was said in them has been handed over.

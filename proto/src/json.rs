@@ -7,4 +7,4 @@ mod signal;
 
 pub use client::{ClientMessage, IceState, Numbered, Token};
 pub use server::{ErrorCode, Partner, Refusal, ResumedRoom, ResumedState, ServerMessage, numbered};
-pub use signal::{Signal, SignalKind};
+pub use signal::{Signal, SignalKind, UnclearPayload};

@@ -14,6 +14,7 @@ mod matchmaker;
 mod proxies;
 #[cfg(test)]
 mod tests;
+mod turn;
 mod values;
 
 pub(crate) use gateway::GatewayArgs;

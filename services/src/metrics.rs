@@ -9,6 +9,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Router, http::StatusCode};
+use duet_gateway::relay_only::DroppedCandidate;
 use duet_gateway::server::{Figures, Refused};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, text};
@@ -80,6 +81,12 @@ impl Collector for GatewayCollector {
         for reason in Refused::ALL {
             let count = ConstCounter::new(self.0.refused(reason));
             count.encode(refused.encode_family(&[("reason", reason.name())])?)?;
+        }
+        let what = "Candidates that the relay-only policy kept from partners, by their kind";
+        let mut dropped = encoder.encode_descriptor("candidates_dropped", what, None, MetricType::Counter)?;
+        for kind in DroppedCandidate::ALL {
+            let count = ConstCounter::new(self.0.candidates_dropped(kind));
+            count.encode(dropped.encode_family(&[("kind", kind.name())])?)?;
         }
         Ok(())
     }

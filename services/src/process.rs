@@ -29,6 +29,7 @@ pub(crate) fn standalone(args: cli::Standalone) -> Result<(), Failure> {
     runtime(Builder::new_current_thread())?.block_on(async {
         let mut signals = Signals::listen()?;
         let verifier = verifier(&args.gateway)?;
+        let ice = args.gateway.turn.settings()?;
         let (listeners, address) = bind_gateway(&args.gateway)?;
         let metrics = bind_metrics(&args.operations).await?;
         let grpc = match args.grpc_listen {
@@ -38,8 +39,8 @@ pub(crate) fn standalone(args: cli::Standalone) -> Result<(), Failure> {
         let replica = Replica::start(args.matchmaker.name(), args.matchmaker.config());
         let dial = replica.clone();
         let matchmakers = Matchmakers::Memory(MemoryDialer::new(move |hello| dial.connect(hello)));
-        let gateway =
-            start_gateway(args.gateway.settings(address.port(), verifier, args.link.pings()), listeners, matchmakers)?;
+        let settings = args.gateway.settings(address.port(), verifier, args.link.pings(), ice);
+        let gateway = start_gateway(settings, listeners, matchmakers)?;
         serve_metrics(metrics, &gateway);
         greeting::standalone(address, grpc.as_ref().and_then(|listener| listener.local_addr().ok()));
         let port =
@@ -57,12 +58,13 @@ pub(crate) fn gateway(args: cli::Gateway) -> Result<(), Failure> {
     runtime(Builder::new_current_thread())?.block_on(async {
         let mut signals = Signals::listen()?;
         let verifier = verifier(&args.gateway)?;
+        let ice = args.gateway.turn.settings()?;
         let (listeners, address) = bind_gateway(&args.gateway)?;
         let metrics = bind_metrics(&args.operations).await?;
         let addresses = args.matchmaker_url.0.iter().map(|matchmaker| matchmaker.address.clone());
         let matchmakers = Matchmakers::Grpc(addresses.collect());
-        let gateway =
-            start_gateway(args.gateway.settings(address.port(), verifier, args.link.pings()), listeners, matchmakers)?;
+        let settings = args.gateway.settings(address.port(), verifier, args.link.pings(), ice);
+        let gateway = start_gateway(settings, listeners, matchmakers)?;
         serve_metrics(metrics, &gateway);
         greeting::gateway(address, &args.matchmaker_url.0);
         run_gateway(gateway, &mut signals, args.drain.drain_limit_ms.0).await.map(drop)

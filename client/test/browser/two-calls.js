@@ -11,9 +11,11 @@ import { Call, Emitter } from '/sdk/index.js';
 /** @typedef {{ from: 'A' | 'B', type: Kind, body: any }} Sent */
 
 /** One end of the wire, in the place of a `Signaling`. @extends {Emitter<SignalingEvents>} */
-class End extends Emitter {
+export class End extends Emitter {
   /** @type {RTCIceServer[]} */
   iceServers = [];
+  /** @type {RTCIceTransportPolicy} */
+  iceTransportPolicy = 'all';
   /** @type {any[]} */
   reports = [];
 

@@ -230,10 +230,14 @@ impl Worker {
         let mut is_news = false;
         loop {
             let Some(output) = connection.session.borrow_mut().poll_output() else { break };
-            is_news |= !matches!(output, Output::Frame { .. });
+            is_news |= !matches!(output, Output::Frame { .. } | Output::Dropped(_) | Output::Limited(_));
             let mut outbox = connection.outbox.borrow_mut();
             match output {
                 Output::Text(text) => outbox.push(Outgoing::Text(text)),
+                Output::TextWithIce(text) => {
+                    outbox.push(Outgoing::Text(self.shared.ice.add_to(text, &connection.session.borrow())));
+                }
+                Output::Dropped(candidates) => self.shared.ice.count(&candidates),
                 Output::Ping => outbox.push(Outgoing::Ping),
                 Output::Close(code) => outbox.end(SocketEnd::Close(code)),
                 Output::Abort => outbox.end(SocketEnd::Abort),

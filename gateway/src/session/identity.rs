@@ -86,6 +86,11 @@ impl Session {
         known.map(|known| known.identity.user.as_str())
     }
 
+    /// Whether the client has yet to prove who it is before it may do anything.
+    pub fn is_stranger(&self) -> bool {
+        self.config.identity.required && self.verified_user().is_none()
+    }
+
     pub(super) fn authenticate(&mut self, user: Option<String>, token: Option<Token>, now: Time) {
         match (user, token) {
             (user, Some(token)) if self.config.identity.verifies => {
@@ -158,8 +163,7 @@ impl Session {
 
     /// Whether a message has to wait until the client has shown a token; then it is refused.
     pub(super) fn refuse_stranger(&mut self, message: &ClientMessage) -> bool {
-        let is_stranger = self.config.identity.required && self.verified_user().is_none();
-        if !is_stranger || matches!(message, ClientMessage::Auth { .. } | ClientMessage::Ping { .. }) {
+        if !self.is_stranger() || matches!(message, ClientMessage::Auth { .. } | ClientMessage::Ping { .. }) {
             return false;
         }
         self.refuse_as(ErrorCode::Unauthorized, "say who you are first: `auth` with a `token`");

@@ -10,8 +10,9 @@ use duet_proto::time::Time;
 
 use super::activity::{Activity, Seeking};
 use super::sequence::Full;
-use super::{Link, Session};
+use super::{Link, Output, Session};
 use crate::limits::{Limit, Verdict};
+use crate::relay_only::{self, IceTransportPolicy, Judgement};
 
 impl Session {
     /// A text message came.
@@ -142,16 +143,43 @@ impl Session {
             return self.refuse_stale();
         }
         let is_unavailable = self.is_unavailable(now);
-        let Activity::InRoom(place) = &mut self.activity else { return self.refuse_not_in_room() };
+        if !matches!(self.activity, Activity::InRoom(_)) {
+            return self.refuse_not_in_room();
+        }
         if is_unavailable {
             return self.refuse_unavailable();
         }
+        let signal = match self.config.ice_transport_policy {
+            IceTransportPolicy::All => signal,
+            IceTransportPolicy::Relay => match self.relay_only(signal, now) {
+                Some(signal) => signal,
+                None => return,
+            },
+        };
+        let Activity::InRoom(place) = &mut self.activity else { return };
         let text = signal.into_text(self.client);
         let (ticket, open) = (place.ticket, place.to_partner.open);
         match place.to_partner.push(text.clone(), self.handling.unwrap_or(0)) {
             Ok(seq) if open => self.push_frame(Up::Forward(Forward { ticket, seq, text })),
             Ok(_) => {}
             Err(Full) => self.refuse_unavailable(),
+        }
+    }
+
+    /// What of a message may reach the partner under the policy.
+    fn relay_only(&mut self, signal: Signal, now: Time) -> Option<Signal> {
+        let (judgement, dropped) = relay_only::judge(&signal);
+        if !dropped.is_empty() {
+            self.outputs.push_back(Output::Dropped(dropped));
+        }
+        match judgement {
+            Judgement::Pass => Some(signal),
+            Judgement::Replace(other) => Some(other),
+            Judgement::Drop => None,
+            Judgement::Refuse(why) => {
+                self.refuse_bad_message(Refusal::invalid(why.to_owned()), now);
+                None
+            }
         }
     }
 

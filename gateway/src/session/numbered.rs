@@ -5,7 +5,7 @@ use duet_proto::json::{ClientMessage, ErrorCode, Numbered, Refusal, numbered};
 use duet_proto::time::Time;
 
 use super::activity::Activity;
-use super::{Link, Session};
+use super::{Link, Output, Session};
 use crate::limits::{Limit, Verdict};
 
 impl Session {
@@ -88,14 +88,15 @@ impl Session {
     }
 
     /// Sends what tells of the session's fate, under its number if it has one.
-    pub(super) fn send_fate(&mut self, seq: u64, text: &bytes::Bytes) {
-        match &mut self.resumable {
-            Some(resumable) if seq > 0 && !self.closed => {
-                let ack = resumable.news_of_taken();
-                self.send(numbered(text, seq, ack));
-            }
-            _ => self.send(text.clone()),
+    pub(super) fn send_fate(&mut self, seq: u64, text: &bytes::Bytes, has_ice: bool) {
+        if self.closed {
+            return;
         }
+        let text = match &mut self.resumable {
+            Some(resumable) if seq > 0 => numbered(text, seq, resumable.news_of_taken()),
+            _ => text.clone(),
+        };
+        self.outputs.push_back(if has_ice { Output::TextWithIce(text) } else { Output::Text(text) });
     }
 
     /// When the matchmaker is to be told how far both sides are.

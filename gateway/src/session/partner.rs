@@ -21,11 +21,12 @@ impl Session {
             return;
         }
         let text = frame.is_numbered().then(|| fate_text(&frame));
+        let has_ice = matches!(frame, Down::Matched(_));
         let is_news = self.apply(frame, now);
         match text {
-            Some(text) if is_news => self.send_fate(seq, &text),
+            Some(text) if is_news => self.send_fate(seq, &text, has_ice),
             // One of the client's own messages came first. Its number must not be missing.
-            Some(_) if seq > 0 => self.send_fate(seq, &ServerMessage::Void.text()),
+            Some(_) if seq > 0 => self.send_fate(seq, &ServerMessage::Void.text(), false),
             _ => {}
         }
         self.acknowledge_due(now);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use duet_proto::close::CloseCode;
-use duet_proto::frame::{Doing, InRoom as AnnouncedRoom, SessionEndedReason, SessionResumed, Up};
+use duet_proto::frame::{Doing, Down, InRoom as AnnouncedRoom, SessionEndedReason, SessionResumed, Up};
 use duet_proto::json::{ErrorCode, Refusal, ResumedRoom, ResumedState, ServerMessage};
 use duet_proto::time::Time;
 use duet_proto::token::ResumeToken;
@@ -92,7 +92,8 @@ impl Session {
         for (seq, frame) in &resumed.kept {
             let is_void = frame.ticket().is_some_and(|ticket| ticket.attempt < self.attempt);
             let text = if is_void { ServerMessage::Void.text() } else { fate_text(frame) };
-            self.send_fate(*seq, &text);
+            let has_ice = !is_void && matches!(frame, Down::Matched(_));
+            self.send_fate(*seq, &text, has_ice);
         }
         self.take_over_identity(resumed.identity, now);
         if is_detached {

@@ -11,10 +11,12 @@ use duet_proto::ids::{RoomId, SessionNumber, TicketNumber};
 use super::*;
 use crate::limits::{Limit, Traffic};
 
+mod ice;
 mod identity;
 mod links;
 mod numbered;
 mod random;
+mod relay_only;
 mod resuming;
 
 /// A session with its clock. Outputs are written as text: what the client gets as its JSON, everything else by name.
@@ -167,7 +169,7 @@ fn frame(up: Up) -> String {
 
 fn written(output: Output) -> String {
     match output {
-        Output::Text(text) => String::from_utf8(text.to_vec()).unwrap(),
+        Output::Text(text) | Output::TextWithIce(text) => String::from_utf8(text.to_vec()).unwrap(),
         Output::Frame { kind, client_seq: 0 } => frame(kind),
         Output::Frame { kind, client_seq } => format!("{} #{client_seq}", frame(kind)),
         other => format!("{other:?}"),

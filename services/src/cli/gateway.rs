@@ -15,6 +15,7 @@ use duet_proto::link::LinkPings;
 use super::identity::IdentityArgs;
 use super::limits::LimitArgs;
 use super::proxies::ProxyArgs;
+use super::turn::{IceSettings, TurnArgs};
 use super::values::{Milliseconds, host_name, process_name, resume_window};
 
 /// How the gateway faces clients.
@@ -57,6 +58,8 @@ pub(crate) struct GatewayArgs {
     limits: LimitArgs,
     #[command(flatten)]
     proxies: ProxyArgs,
+    #[command(flatten)]
+    pub(crate) turn: TurnArgs,
 }
 
 impl GatewayArgs {
@@ -75,7 +78,13 @@ impl GatewayArgs {
     }
 
     /// `port` is the one that was bound.
-    pub(crate) fn settings(&self, port: u16, verifier: Option<Arc<Verifier>>, link_pings: LinkPings) -> Settings {
+    pub(crate) fn settings(
+        &self,
+        port: u16,
+        verifier: Option<Arc<Verifier>>,
+        link_pings: LinkPings,
+        ice: IceSettings,
+    ) -> Settings {
         let limits = &self.limits;
         Settings {
             name: self.gateway_name.clone().unwrap_or_else(|| format!("{}:{port}", host_name())),
@@ -86,6 +95,7 @@ impl GatewayArgs {
                 keepalive: limits.keepalive(),
                 unavailable_after: self.unavailable_after_ms.0,
                 resume_window: self.resume_window_ms.0,
+                ice_transport_policy: ice.policy,
                 ..SessionConfig::default()
             },
             verifier,
@@ -97,6 +107,7 @@ impl GatewayArgs {
             link_pings,
             drain_spread: self.drain_spread_ms.0,
             coalesce: Duration::from_micros(self.coalesce_us),
+            ice_servers: ice.servers,
         }
     }
 }

@@ -32,6 +32,13 @@ fn a_bad_value_is_an_error_that_names_its_setting() {
         ("gateway --workers 0", "--workers"),
         ("gateway --max-message-bytes 10", "--max-message-bytes"),
         ("gateway --grpc-listen 127.0.0.1:1", "--grpc-listen"),
+        ("gateway --stun-urls turn:a", "--stun-urls"),
+        ("gateway --turn-urls turn:a,stun:b", "--turn-urls"),
+        ("gateway --turn-urls turn:a?transport=sctp", "--turn-urls"),
+        ("gateway --stun-urls s,stun:b", "--stun-urls"),
+        ("gateway --turn-credential-ttl-ms 59999", "--turn-credential-ttl-ms"),
+        ("gateway --turn-credential-ttl-ms 86400001", "--turn-credential-ttl-ms"),
+        ("gateway --ice-transport-policy none", "--ice-transport-policy"),
         ("nonsense", "nonsense"),
     ] {
         let error = parse_line(line).map(|verb| panic!("{verb:?}")).unwrap_err();

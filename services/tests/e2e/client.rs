@@ -25,6 +25,8 @@ pub(crate) struct Client {
     socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
     /// From `ready`.
     pub(crate) id: String,
+    /// The whole of it.
+    pub(crate) ready: Value,
 }
 
 impl Client {
@@ -42,9 +44,10 @@ impl Client {
 
     async fn connect_by(request: Request) -> Self {
         let (socket, _) = connect_async(request).await.unwrap();
-        let mut client = Client { socket, id: String::new() };
+        let mut client = Client { socket, id: String::new(), ready: Value::Null };
         let ready = client.expect("ready").await;
         client.id = ready["clientId"].as_str().unwrap().to_owned();
+        client.ready = ready;
         client
     }
 

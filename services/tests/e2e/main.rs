@@ -21,5 +21,6 @@ mod settings;
 mod simulation;
 mod survival;
 mod turmoil;
+mod turn;
 mod unix;
 mod vanishing;

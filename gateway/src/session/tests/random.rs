@@ -83,10 +83,10 @@ struct Judge {
 impl Judge {
     fn judge(&mut self, output: Output) {
         match output {
-            Output::Text(text) => self.told(str::from_utf8(&text).unwrap()),
+            Output::Text(text) | Output::TextWithIce(text) => self.told(str::from_utf8(&text).unwrap()),
             Output::Frame { kind, .. } => self.framed(kind),
             Output::Close(_) | Output::Abort => self.closed = true,
-            Output::Ping | Output::Limited(_) | Output::Verify(_) | Output::Fault { .. } => {}
+            Output::Ping | Output::Limited(_) | Output::Verify(_) | Output::Fault { .. } | Output::Dropped(_) => {}
         }
     }
 

@@ -5,7 +5,7 @@ use duet_proto::frame::{InRoom, LastRoom, SessionEndedReason, SessionResumed};
 use super::numbered::token;
 use super::*;
 
-fn resume(number: u8, ack: u64) -> String {
+pub(super) fn resume(number: u8, ack: u64) -> String {
     format!(r#"{{"type":"resume","token":"{}","ack":{ack}}}"#, token(number).secret_text())
 }
 
@@ -14,7 +14,7 @@ fn asked(number: u8, ack: u64) -> String {
 }
 
 /// Session 3, in a room with its third attempt.
-fn session_3(kept: Vec<(u64, Down)>) -> SessionResumed {
+pub(super) fn session_3(kept: Vec<(u64, Down)>) -> SessionResumed {
     let join = Join { attempt: 3, wishes: wishes("chess"), waited: Duration::from_secs(9) };
     SessionResumed {
         client: client(3),

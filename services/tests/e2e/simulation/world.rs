@@ -250,7 +250,7 @@ impl World {
         while let Some(output) = held.session.poll_output() {
             let socket = held.socket.and_then(|(client, id)| self.sockets[client].as_mut().filter(|own| own.id == id));
             match output {
-                Output::Text(text) => {
+                Output::Text(text) | Output::TextWithIce(text) => {
                     socket.into_iter().for_each(|socket| socket.down.push_back(Heard::Text(text.clone())));
                 }
                 Output::Close(code) => {
@@ -261,7 +261,7 @@ impl World {
                     let link = place.link.as_mut().expect("frames come only while there is a link");
                     link.up.push_back(UpFrame { session: number, client_seq, kind });
                 }
-                Output::Ping | Output::Abort | Output::Limited(_) | Output::Verify(_) => {}
+                Output::Ping | Output::Abort | Output::Limited(_) | Output::Verify(_) | Output::Dropped(_) => {}
                 Output::Fault { what, .. } => panic!("a fault: {what}"),
             }
         }
