@@ -63,6 +63,8 @@ pub enum Limit {
     ControlRate,
     /// What is kept for a client that acknowledges nothing.
     Unacknowledged,
+    /// How many may wait in one pool.
+    PoolFull,
     /// The time for a token, or the time that a token is good for.
     AuthTime,
 }

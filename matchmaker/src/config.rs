@@ -14,6 +14,8 @@ pub struct Config {
     pub short_room: Duration,
     /// How long two are kept apart after one of them asked for the next.
     pub rematch_after: Duration,
+    /// How many may wait in one pool for somebody who suits; those who are put back are not refused. 0 is no limit.
+    pub max_waiting_per_pool: usize,
     /// How long after parting a report may still name the last partner.
     pub report_window: Duration,
     /// How long the sessions of a link that has ended keep their places and rooms, for their gateway to attach them anew.
@@ -28,6 +30,7 @@ impl Default for Config {
             requeue_on_partner_leave: true,
             short_room: Duration::from_secs(10),
             rematch_after: Duration::from_secs(3),
+            max_waiting_per_pool: 100_000,
             report_window: Duration::from_secs(60),
             link_grace: Duration::from_secs(3),
             recovery: Duration::from_secs(5),

@@ -1,7 +1,7 @@
 //! What each frame of a gateway does: who leaves what, who goes back where. `Attach` is in `announcements.rs`, messages to
 //! the partner are in `forwarding.rs`, and finding a partner is left to `matching.rs`.
 
-use duet_proto::frame::{Join, PartnerLeftReason, Up, Wishes};
+use duet_proto::frame::{Down, Join, PartnerLeftReason, Up, Wishes};
 use duet_proto::ids::{ClientId, RoomId, TicketNumber};
 use duet_proto::time::Time;
 
@@ -54,7 +54,7 @@ impl Matchmaker {
                 self.sessions[session].identity = Some(Known::new(identity, now));
                 Ok(())
             }
-            Up::Join(join) => self.join(session, join, now),
+            Up::Join(join) => self.ask(session, join, now),
             Up::Next { attempt, wishes } => self.next(session, attempt, wishes, now),
             Up::Leave { attempt } => self.leave(session, attempt, now),
             Up::Ack { ticket, seq } => {
@@ -74,6 +74,23 @@ impl Matchmaker {
                 Ok(())
             }
         }
+    }
+
+    /// Asks for a partner by itself. Where too many wait already, there has to be somebody at once.
+    fn ask(&mut self, session: SessionKey, join: Join, now: Time) -> Result<(), Breach> {
+        let limit = self.config.max_waiting_per_pool;
+        let is_full = limit > 0 && self.pools.len(&join.wishes.pool) >= limit;
+        if !is_full || !matches!(self.sessions[session].state, State::Idle) {
+            return self.join(session, join, now);
+        }
+        self.raise(session, join.attempt)?;
+        let turn = self.turn_since(now);
+        self.sessions[session].wish = Some(Wish { wishes: join.wishes, turn });
+        match self.seek(session, now) {
+            Some(waiter) => self.pair(session, waiter, now),
+            None => self.tell(session, Down::PoolFull { ticket: self.sessions[session].ticket }),
+        }
+        Ok(())
     }
 
     /// Asks for a partner. Whoever waits keeps its turn; whoever is in a room declines it, and both go back to their turns.

@@ -152,7 +152,7 @@ impl Matchmaker {
     }
 
     /// The oldest waiter that suits. Who is absent is passed over, and finds nobody.
-    fn seek(&self, seeker: SessionKey, now: Time) -> Option<SessionKey> {
+    pub(crate) fn seek(&self, seeker: SessionKey, now: Time) -> Option<SessionKey> {
         if !self.is_present(seeker) {
             return None;
         }
@@ -173,7 +173,7 @@ impl Matchmaker {
 
     /// Makes a room of a seeker, who is in no queue, and a waiter. The seeker makes the offer: it has just been heard of, while
     /// the waiter may be gone without anybody having noticed yet, so the seeker's offer is the quicker one to come.
-    fn pair(&mut self, seeker: SessionKey, waiter: SessionKey, now: Time) {
+    pub(crate) fn pair(&mut self, seeker: SessionKey, waiter: SessionKey, now: Time) {
         self.rest(waiter, now);
         let id = self.new_room_id();
         let pool = self.sessions[seeker].wish().wishes.pool.clone();

@@ -39,6 +39,11 @@ impl Pools {
         self.by_name.get(name).into_iter().flat_map(Pool::oldest_first)
     }
 
+    /// Those who wait in a pool, as a number.
+    pub(crate) fn len(&self, name: &PoolName) -> usize {
+        self.by_name.get(name).map_or(0, Pool::len)
+    }
+
     /// Sessions in any queue.
     pub(crate) fn waiting(&self) -> usize {
         self.waiting

@@ -201,6 +201,7 @@ pub enum Down {
     ResumeFailed,
     SessionEnded { reason: SessionEndedReason },
     Settled { taken: u64 },
+    PoolFull { ticket: TicketNumber },
 }
 
 impl Down {
@@ -214,7 +215,8 @@ impl Down {
             | Down::Resume { ticket, .. }
             | Down::Ack { ticket, .. }
             | Down::PartnerAway { ticket }
-            | Down::PartnerBack { ticket } => Some(*ticket),
+            | Down::PartnerBack { ticket }
+            | Down::PoolFull { ticket } => Some(*ticket),
             Down::SessionResumed(_) | Down::ResumeFailed | Down::SessionEnded { .. } | Down::Settled { .. } => None,
         }
     }
@@ -241,7 +243,8 @@ impl Down {
             | Down::SessionResumed(_)
             | Down::ResumeFailed
             | Down::SessionEnded { .. }
-            | Down::Settled { .. } => false,
+            | Down::Settled { .. }
+            | Down::PoolFull { .. } => false,
         }
     }
 }

@@ -45,7 +45,7 @@ pub enum Refused {
 
 impl Refused {
     /// All, in the order in which they are counted.
-    pub const ALL: [Refused; 24] = [
+    pub const ALL: [Refused; 25] = [
         Refused::Limit(Limit::MessageRate),
         Refused::Limit(Limit::WishRate),
         Refused::Limit(Limit::BadMessages),
@@ -54,6 +54,7 @@ impl Refused {
         Refused::Limit(Limit::ControlRate),
         Refused::Limit(Limit::Unacknowledged),
         Refused::Limit(Limit::AuthTime),
+        Refused::Limit(Limit::PoolFull),
         Refused::MessageTime,
         Refused::MessageSize,
         Refused::OutboundBytes,
@@ -82,6 +83,7 @@ impl Refused {
             Refused::Limit(Limit::FrameRate) => "frame-rate",
             Refused::Limit(Limit::ControlRate) => "control-frame-rate",
             Refused::Limit(Limit::Unacknowledged) => "unacknowledged",
+            Refused::Limit(Limit::PoolFull) => "pool-full",
             Refused::Limit(Limit::AuthTime) => "auth-time",
             Refused::MessageTime => "message-time",
             Refused::MessageSize => "message-size",

@@ -3,15 +3,18 @@
 //! A frame for a ticket that is over crossed with a message of the client's; it is ignored, and the matchmaker learns of
 //! that message in its turn.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use duet_proto::frame::{Down, DownFrame, Forward, Matched, Up};
 use duet_proto::ids::TicketNumber;
-use duet_proto::json::{Partner, ServerMessage};
+use duet_proto::json::{ErrorCode, Partner, Refusal, ServerMessage};
 use duet_proto::time::Time;
 
 use super::activity::{Activity, InRoom, Seeking};
 use super::sequence::{Arrival, FromPartner, Hole, Kept, ToPartner};
 use super::{Link, Session};
+use crate::limits::Limit;
 
 impl Session {
     /// A frame came from the matchmaker.
@@ -54,6 +57,7 @@ impl Session {
             Down::SessionResumed(resumed) => self.resumed(*resumed, now),
             Down::ResumeFailed => self.resume_failed(),
             Down::SessionEnded { reason } => self.ended(reason),
+            Down::PoolFull { ticket } => self.pool_is_full(ticket, now),
             Down::Settled { taken } => {
                 if let Some(resumable) = &mut self.resumable {
                     resumable.note_taken(taken);
@@ -91,6 +95,16 @@ impl Session {
         };
         self.activity = Activity::InRoom(Box::new(place));
         true
+    }
+
+    /// The wish is refused. Should the client have gone on to another since, nothing comes of it.
+    fn pool_is_full(&mut self, ticket: TicketNumber, now: Time) {
+        if self.seeking(ticket).is_some() {
+            self.end_attempt(now);
+            self.limited(Limit::PoolFull);
+            let why = "too many wait in this pool, and nobody of them suits".to_owned();
+            self.refuse(Refusal::new(ErrorCode::Unavailable, why).retry_after(POOL_RETRY));
+        }
     }
 
     fn seeking(&mut self, ticket: TicketNumber) -> Option<&mut Seeking> {
@@ -201,6 +215,10 @@ pub(super) fn fate_text(frame: &Down) -> Bytes {
         | Down::SessionResumed(_)
         | Down::ResumeFailed
         | Down::SessionEnded { .. }
-        | Down::Settled { .. } => ServerMessage::Void.text(),
+        | Down::Settled { .. }
+        | Down::PoolFull { .. } => ServerMessage::Void.text(),
     }
 }
+
+/// Until somebody has left a pool that is full; nobody knows when.
+const POOL_RETRY: Duration = Duration::from_secs(5);

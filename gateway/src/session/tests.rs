@@ -476,3 +476,13 @@ fn traffic_over_its_rates_closes_whatever_it_says() {
         assert_eq!(script.limited, [limit]);
     }
 }
+
+#[test]
+fn a_full_pool_refuses_the_wish_and_the_client_may_ask_again() {
+    let mut script = Script::linked();
+    script.says(r#"{"type":"available"}"#);
+    assert_refused(&script.hears(Down::PoolFull { ticket: ticket(1, 0) }), "unavailable");
+    assert_eq!(script.limited, [Limit::PoolFull]);
+    assert_eq!(script.says(r#"{"type":"available"}"#).len(), 1);
+    assert_eq!(script.hears(Down::PoolFull { ticket: ticket(1, 0) }), [""; 0], "that wish is over");
+}

@@ -233,6 +233,7 @@ impl World {
             Down::SessionResumed(resumed) => format!("{to} is {}", self.resumed(*resumed)),
             Down::ResumeFailed => format!("{to} resumes nothing"),
             Down::SessionEnded { reason } => format!("{to} ended: {reason:?}"),
+            Down::PoolFull { ticket } => format!("{to} refused {}: the pool is full", number(ticket)),
             Down::Settled { taken } => format!("{to} taken #{taken}"),
         }
     }

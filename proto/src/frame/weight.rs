@@ -46,7 +46,8 @@ impl Weigh for Down {
             | Down::PartnerBack { .. }
             | Down::ResumeFailed
             | Down::SessionEnded { .. }
-            | Down::Settled { .. } => 0,
+            | Down::Settled { .. }
+            | Down::PoolFull { .. } => 0,
         };
         FRAME_WEIGHT + texts
     }

@@ -141,6 +141,7 @@ impl From<Down> for down_frame::Kind {
                 down_frame::Kind::SessionEnded(v1::SessionEnded { reason: v1::SessionEndedReason::from(reason).into() })
             }
             Down::Settled { taken } => down_frame::Kind::Settled(v1::Settled { taken }),
+            Down::PoolFull { ticket } => down_frame::Kind::PoolFull(v1::PoolFull { ticket: Some(ticket.into()) }),
         }
     }
 }
@@ -191,6 +192,7 @@ impl TryFrom<down_frame::Kind> for Down {
             down_frame::Kind::ResumeFailed(v1::ResumeFailed {}) => Down::ResumeFailed,
             down_frame::Kind::SessionEnded(ended) => Down::SessionEnded { reason: ended.reason().into() },
             down_frame::Kind::Settled(settled) => Down::Settled { taken: settled.taken },
+            down_frame::Kind::PoolFull(full) => Down::PoolFull { ticket: ticket(full.ticket)? },
         })
     }
 }

@@ -123,7 +123,7 @@ pub struct DownFrame {
     pub taken: u64,
     #[prost(
         oneof = "down_frame::Kind",
-        tags = "2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13, 14"
+        tags = "2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13, 14, 16"
     )]
     pub kind: ::core::option::Option<down_frame::Kind>,
 }
@@ -155,6 +155,8 @@ pub mod down_frame {
         SessionEnded(super::SessionEnded),
         #[prost(message, tag = "14")]
         Settled(super::Settled),
+        #[prost(message, tag = "16")]
+        PoolFull(super::PoolFull),
     }
 }
 /// Names one ticket of a session: one wish to be matched, or one requeueing of it.
@@ -553,6 +555,12 @@ pub struct ResumeFailed {}
 pub struct SessionEnded {
     #[prost(enumeration = "SessionEndedReason", tag = "1")]
     pub reason: i32,
+}
+/// Nobody suits, and as many wait in the pool already as may: the wish is refused, and the session does nothing.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PoolFull {
+    #[prost(message, optional, tag = "1")]
+    pub ticket: ::core::option::Option<TicketNumber>,
 }
 /// Everything up to this `seq` of the client's has been taken: it need not be sent again.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]

@@ -19,6 +19,9 @@ pub(crate) struct MatchmakerArgs {
     /// A room that lasted less gives the one who is left its old place in the queue
     #[arg(long, env, default_value = "10000", value_name = "MS")]
     short_room_ms: Milliseconds,
+    /// How many may wait in one pool for somebody who suits; 0 is no limit
+    #[arg(long, env, default_value = "100000", value_name = "COUNT")]
+    max_waiting_per_pool: usize,
     /// How long the sessions of a broken link keep their places and rooms until its gateway is taken for dead
     #[arg(long, env, default_value = "3000", value_name = "MS")]
     link_grace_ms: Milliseconds,
@@ -42,6 +45,7 @@ impl MatchmakerArgs {
             short_room: self.short_room_ms.0,
             link_grace: self.link_grace_ms.0,
             recovery: self.recovery_ms.0,
+            max_waiting_per_pool: self.max_waiting_per_pool,
             ..Config::default()
         }
     }

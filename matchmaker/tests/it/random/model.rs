@@ -170,6 +170,7 @@ impl Model {
             | Down::ResumeFailed
             | Down::SessionEnded { .. }
             | Down::Settled { .. } => panic!("{} is not resumable", self.client),
+            Down::PoolFull { .. } => panic!("no pool is as full as that"),
         }
     }
 

@@ -254,3 +254,23 @@ fn an_announced_waiter_is_queued_where_it_was() {
          > b matched 3.0 a r1 offers 5s",
     );
 }
+
+#[test]
+fn where_too_many_wait_only_who_meets_somebody_is_taken() {
+    script_with(
+        Config { max_waiting_per_pool: 1, ..Config::default() },
+        &format!(
+            "{A_LEFT_B_AND_C}
+             2 a leave 3
+             2 a join 4
+             > a refused 4.0: the pool is full
+             2 c join 1
+             > b matched 1.1 c r2 answers 2s
+             > c matched 1.0 b r2 offers 0s
+             3 a join 5
+             > a waiting 5.0 default at 1 0s
+             4 a join 6
+             > a waiting 6.0 default at 1 1s"
+        ),
+    );
+}

@@ -109,5 +109,6 @@ pub(crate) fn kind(frame: &DownFrame) -> &'static str {
         Down::ResumeFailed => "resume-failed",
         Down::SessionEnded { .. } => "session-ended",
         Down::Settled { .. } => "settled",
+        Down::PoolFull { .. } => "pool full",
     }
 }
