@@ -129,7 +129,7 @@ async fn requests_that_are_too_much_are_refused() {
     }
     let smuggled = "GET /ws HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
     let answer = exchange(&duet.gateway, smuggled).await;
-    assert!([400, 426].contains(&answer.status), "{answer:?}");
+    assert_eq!(answer.status, 400, "{answer:?}");
     let long = exchange(&duet.gateway, &format!("GET /{} HTTP/1.1\r\nHost: x\r\n\r\n", "y".repeat(70_000))).await;
     assert!([400, 414, 431].contains(&long.status), "{long:?}");
     assert_eq!(exchange(&duet.gateway, "PROXY TCP4 1.2.3.4 5.6.7.8 1 2\r\n").await.status, 400);
