@@ -1,6 +1,6 @@
 //! A WebSocket client written by hand, for frames that no library sends.
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
@@ -34,18 +34,7 @@ impl Raw {
 
     /// The next frame: its first byte and its payload; `None` at the end.
     pub(crate) async fn frame(&mut self) -> Option<(u8, Vec<u8>)> {
-        let read = async {
-            let first = self.stream.read_u8().await.ok()?;
-            let length = match self.stream.read_u8().await.ok()? {
-                126 => usize::from(self.stream.read_u16().await.ok()?),
-                127 => usize::try_from(self.stream.read_u64().await.ok()?).unwrap(),
-                short => usize::from(short),
-            };
-            let mut payload = vec![0; length];
-            self.stream.read_exact(&mut payload).await.ok()?;
-            Some((first, payload))
-        };
-        timeout(PATIENCE, read).await.expect("neither a frame nor the end")
+        timeout(PATIENCE, read_frame(&mut self.stream)).await.expect("neither a frame nor the end")
     }
 
     /// The code of the close frame, which must be followed by the end of the connection.
@@ -58,6 +47,19 @@ impl Raw {
         }
         None
     }
+}
+
+/// The next frame of a server: its first byte and its payload; `None` at the end.
+pub(crate) async fn read_frame(stream: &mut (impl AsyncRead + Unpin)) -> Option<(u8, Vec<u8>)> {
+    let first = stream.read_u8().await.ok()?;
+    let length = match stream.read_u8().await.ok()? {
+        126 => usize::from(stream.read_u16().await.ok()?),
+        127 => usize::try_from(stream.read_u64().await.ok()?).unwrap(),
+        short => usize::from(short),
+    };
+    let mut payload = vec![0; length];
+    stream.read_exact(&mut payload).await.ok()?;
+    Some((first, payload))
 }
 
 /// A frame as clients send them, masked.
