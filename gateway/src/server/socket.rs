@@ -187,6 +187,9 @@ where
         connection.session.borrow_mut().handle_bytes(now);
         let mut closed = None;
         let read = self.reader.read(bytes, |received| match received {
+            Received::Text(text) if cfg!(feature = "echo") => {
+                connection.outbox.borrow_mut().push(Outgoing::Text(Bytes::copy_from_slice(text.as_bytes())));
+            }
             Received::Text(text) => worker.feed_at(now, connection, |session, now| session.handle_text(text, now)),
             Received::Ping(payload) => connection.outbox.borrow_mut().push(Outgoing::Pong(payload.into())),
             Received::Pong => {}

@@ -209,6 +209,7 @@ impl Worker {
             is_news |= !matches!(output, Output::Frame { .. });
             let mut outbox = connection.outbox.borrow_mut();
             match output {
+                Output::Text(_) if cfg!(feature = "echo") => {}
                 Output::Text(text) => outbox.push(Outgoing::Text(text)),
                 Output::Ping => outbox.push(Outgoing::Ping),
                 Output::Close(code) => outbox.end(SocketEnd::Close(code)),
