@@ -73,7 +73,8 @@ fn messages(count: u64) {
 
 /// A base session in a room.
 fn session() -> Session {
-    let limits = LimitsConfig { message_rate: 1_000_000, message_burst: 1_000_000, ..LimitsConfig::default() };
+    let limits =
+        LimitsConfig { message_rate: 1_000_000, message_burst: 1_000_000, wish_rate: 0, ..LimitsConfig::default() };
     let config = SessionConfig { limits, ..SessionConfig::default() };
     let mut session = Session::new(Arc::new(config), client(1), at(), Duration::ZERO, None, at());
     session.handle_link_up(at());

@@ -11,6 +11,7 @@ use std::io;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
+use duet_gateway::census::CensusConfig;
 use duet_gateway::limits::LimitsConfig;
 use duet_gateway::server::{Connector, Gateway, Matchmakers, Settings, SocketSettings, bind};
 use duet_gateway::session::SessionConfig;
@@ -41,6 +42,7 @@ fn settings() -> Settings {
             max_outbound_bytes: 4 * LARGEST_CASE,
             ..SocketSettings::default()
         },
+        census: CensusConfig { per_address: 0, rate_per_address: 0, ..CensusConfig::default() },
         // It is away all the time.
         matchmaker_grace: Duration::MAX,
         ..Settings::default()

@@ -23,6 +23,8 @@ pub enum Received<'a> {
     Ping(&'a [u8]),
     /// An answer to a ping, asked for or not.
     Pong,
+    /// A frame of a message that is not complete yet.
+    Fragment,
     /// The client closes. Nothing after it counts.
     Close {
         /// Why, if it says.
@@ -107,6 +109,13 @@ impl FrameReader {
     }
 }
 
+impl FrameReader {
+    /// Whether the rest of a frame or message is still to come.
+    pub fn is_open(&self) -> bool {
+        self.open.is_some()
+    }
+}
+
 impl Open {
     fn is_complete(&self) -> bool {
         self.head.is_empty() && self.frame.is_none() && self.message.is_none()
@@ -144,6 +153,8 @@ impl Open {
             if is_all && head.is_final {
                 hear(Received::Text(message.text()?));
                 self.message = None;
+            } else if is_all {
+                hear(Received::Fragment);
             }
         }
         if !is_all {

@@ -5,7 +5,9 @@
 //! session but its own: that is the matchmaker's, which this crate does not depend on. Configuration, signals and logs'
 //! destinations are the process's.
 
+pub mod addresses;
 pub mod backoff;
+pub mod census;
 pub mod framing;
 pub mod keepalive;
 pub mod limits;

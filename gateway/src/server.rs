@@ -8,6 +8,7 @@ use std::io;
 use std::net::TcpListener;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -17,6 +18,8 @@ use futures_util::Stream;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{mpsc, watch};
 
+use crate::addresses::{ForwardingHeader, TrustedProxies};
+use crate::census::CensusConfig;
 use crate::origins::AllowedOrigins;
 use crate::session::SessionConfig;
 
@@ -25,16 +28,24 @@ mod admission;
 mod assets;
 mod clock;
 mod connection;
+mod counts;
 mod links;
 mod listen;
 mod matchmakers;
+mod places;
+mod proxies;
 mod readiness;
 mod routes;
 mod socket;
 mod worker;
 
+pub use accept::Accepted;
+use clock::Clock;
+use counts::Counts;
+pub use counts::Refused;
 pub use listen::bind;
 pub use matchmakers::{Address, Carrier, Connector, Matchmakers, MemoryDialer};
+use places::Places;
 use readiness::Readiness;
 
 /// How a gateway is to behave. The defaults are those of the executable.
@@ -48,6 +59,12 @@ pub struct Settings {
     pub session: SessionConfig,
     /// What sockets are bound by.
     pub socket: SocketSettings,
+    /// How many may connect.
+    pub census: CensusConfig,
+    /// Sockets at once, whatever they speak: more are closed as they come. 0 is no limit.
+    pub max_sockets: usize,
+    /// Whose word counts for where a client is.
+    pub proxies: ProxySettings,
     /// How long the matchmaker may be away before upgrades are refused.
     pub matchmaker_grace: Duration,
     /// How a dead link to a matchmaker is found.
@@ -56,6 +73,17 @@ pub struct Settings {
     pub drain_spread: Duration,
     /// How far apart the wakes of a busy worker are at least; zero is no matter how close.
     pub coalesce: Duration,
+}
+
+/// Whose word counts for where a client is.
+#[derive(Clone, Debug, Default)]
+pub struct ProxySettings {
+    /// Who is believed. Nobody: the address of the socket counts.
+    pub trusted: TrustedProxies,
+    /// How they tell it.
+    pub header: ForwardingHeader,
+    /// Whether they begin each connection with PROXY protocol, version 2, instead.
+    pub protocol: bool,
 }
 
 /// What a socket is bound by.
@@ -69,6 +97,8 @@ pub struct SocketSettings {
     pub max_outbound_bytes: usize,
     /// How long a client may take nothing of what waits for it.
     pub write_timeout: Duration,
+    /// How long the rest of a message that has begun may take to come.
+    pub message_timeout: Duration,
 }
 
 impl Default for Settings {
@@ -78,6 +108,9 @@ impl Default for Settings {
             allowed_origins: AllowedOrigins::default(),
             session: SessionConfig::default(),
             socket: SocketSettings::default(),
+            census: CensusConfig::default(),
+            max_sockets: 0,
+            proxies: ProxySettings::default(),
             matchmaker_grace: Duration::from_secs(10),
             link_pings: LinkPings::default(),
             drain_spread: Duration::from_secs(10),
@@ -93,6 +126,7 @@ impl Default for SocketSettings {
             max_message_bytes: 64 * 1024,
             max_outbound_bytes: 256 * 1024,
             write_timeout: Duration::from_secs(5),
+            message_timeout: Duration::from_secs(10),
         }
     }
 }
@@ -101,6 +135,7 @@ impl Default for SocketSettings {
 #[derive(Debug)]
 pub struct Gateway {
     stage: watch::Sender<Stage>,
+    figures: Figures,
     ended: mpsc::Receiver<Ended>,
     workers: Vec<JoinHandle<()>>,
     running: usize,
@@ -127,13 +162,18 @@ enum Stage {
     Stopped,
 }
 
-/// What the workers of one gateway share. Nothing in it changes, save readiness.
+/// What the workers of one gateway share.
 struct Shared {
+    clock: Clock,
     settings: Settings,
     session: Arc<SessionConfig>,
     matchmakers: Matchmakers,
     boot: BootId,
     readiness: Readiness,
+    places: Places,
+    /// Connections that have not upgraded.
+    http_connections: AtomicUsize,
+    counts: Counts,
 }
 
 impl Gateway {
@@ -144,6 +184,7 @@ impl Gateway {
         let (stage, stages) = watch::channel(Stage::Serving);
         let (ended, endings) = mpsc::channel(listeners.len().max(1));
         let shared = Arc::new(Shared::new(settings, matchmakers, listeners.len()));
+        let figures = Figures(shared.clone());
         let mut workers = Vec::with_capacity(listeners.len());
         for (index, listener) in listeners.into_iter().enumerate() {
             let (shared, stages, ended) = (shared.clone(), stages.clone(), ended.clone());
@@ -155,7 +196,12 @@ impl Gateway {
                 let _ = ended.blocking_send(end);
             })?);
         }
-        Ok(Gateway { stage, ended: endings, running: workers.len(), workers })
+        Ok(Gateway { stage, figures, ended: endings, running: workers.len(), workers })
+    }
+
+    /// What can be read of the gateway while it runs, and after.
+    pub fn figures(&self) -> Figures {
+        self.figures.clone()
     }
 
     /// Stops taking sockets and tells clients to go, then waits until the last is gone.
@@ -185,11 +231,37 @@ impl Gateway {
     }
 }
 
+/// A running gateway's figures, for metrics.
+#[derive(Clone)]
+pub struct Figures(Arc<Shared>);
+
+impl Figures {
+    /// Clients that are connected.
+    pub fn connections(&self) -> usize {
+        self.0.places.connections()
+    }
+
+    /// How often this was refused since the start.
+    pub fn refused(&self, refused: Refused) -> u64 {
+        self.0.counts.get(refused)
+    }
+}
+
+impl std::fmt::Debug for Figures {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Figures(..)")
+    }
+}
+
 impl Shared {
     fn new(settings: Settings, matchmakers: Matchmakers, workers: usize) -> Self {
         Shared {
             session: Arc::new(settings.session.clone()),
+            clock: Clock::start(),
             readiness: Readiness::new(workers),
+            places: Places::new(settings.census),
+            http_connections: AtomicUsize::new(0),
+            counts: Counts::default(),
             boot: BootId::from_random(rand::random()),
             settings,
             matchmakers,
@@ -208,7 +280,7 @@ impl Shared {
 /// Outside a `LocalSet`, or without tokio's timer.
 pub async fn serve_worker<S>(
     settings: Settings,
-    incoming: impl Stream<Item = io::Result<S>> + 'static,
+    incoming: impl Stream<Item = io::Result<Accepted<S>>> + 'static,
     matchmakers: Matchmakers,
 ) -> Ended
 where

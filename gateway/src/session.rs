@@ -15,7 +15,7 @@ use duet_proto::json::{ErrorCode, Refusal, ServerMessage};
 use duet_proto::time::Time;
 
 use crate::keepalive::{Keepalive, KeepaliveConfig, Liveness};
-use crate::limits::{LimitsConfig, MessageLimits};
+use crate::limits::{Limit, LimitsConfig, MessageLimits, Traffic, TrafficLimits};
 
 mod activity;
 mod departing;
@@ -79,6 +79,8 @@ pub enum Output {
     Close(CloseCode),
     /// Drop the connection: nobody is there. Nothing is sent to the client after it.
     Abort,
+    /// Count that the client ran into this limit. What it was told stands in outputs of its own.
+    Limited(Limit),
     /// Log a fault of ours, which the client was told by this id.
     Fault {
         /// In the client's `error`.
@@ -111,6 +113,7 @@ pub struct Session {
     /// The last room and when it ended.
     parted: Option<(RoomId, Time)>,
     limits: MessageLimits,
+    traffic: TrafficLimits,
     keepalive: Keepalive,
     /// When the gateway closes the connection because it drains.
     drain_at: Option<Time>,
@@ -157,7 +160,8 @@ impl Session {
             attempt: 0,
             wishes: None,
             parted: None,
-            limits: MessageLimits::new(config.limits, now),
+            limits: MessageLimits::new(&config.limits, now),
+            traffic: TrafficLimits::new(&config.limits, now),
             keepalive: Keepalive::new(&config.keepalive, jitter, now),
             drain_at: None,
             resumable: tokens.map(|tokens| Box::new(Resumable::new(&tokens))),
@@ -178,9 +182,16 @@ impl Session {
         self.client
     }
 
-    /// Bytes of any kind came from the client.
-    pub fn handle_bytes(&mut self, now: Time) {
+    /// Bytes of any kind came from the client, and what was said in them has been handed over.
+    pub fn handle_traffic(&mut self, traffic: Traffic, now: Time) {
         self.keepalive.heard(&self.config.keepalive, now);
+        if self.closed {
+            return;
+        }
+        if let Some(limit) = self.traffic.count(&self.config.limits, traffic, now) {
+            self.limited(limit);
+            self.close(CloseCode::Policy);
+        }
     }
 
     /// The gateway drains and will close the connection after `reconnect_in`.
@@ -249,6 +260,11 @@ impl Session {
         }
     }
 
+    /// Whether there is something to do.
+    pub fn has_output(&self) -> bool {
+        !self.outputs.is_empty()
+    }
+
     /// The next thing to do.
     pub fn poll_output(&mut self) -> Option<Output> {
         let output = self.outputs.pop_front();
@@ -305,6 +321,10 @@ impl Session {
             self.closed = true;
             self.outputs.push_back(Output::Close(code));
         }
+    }
+
+    fn limited(&mut self, limit: Limit) {
+        self.outputs.push_back(Output::Limited(limit));
     }
 
     fn abort(&mut self) {

@@ -8,7 +8,9 @@ use clap::{Args, Parser, Subcommand};
 use duet_proto::link::LinkPings;
 
 mod gateway;
+mod limits;
 mod matchmaker;
+mod proxies;
 #[cfg(test)]
 mod tests;
 mod values;
@@ -57,6 +59,8 @@ pub(crate) struct Standalone {
     #[command(flatten)]
     pub(crate) gateway: GatewayArgs,
     #[command(flatten)]
+    pub(crate) operations: OperationsArgs,
+    #[command(flatten)]
     pub(crate) matchmaker: MatchmakerArgs,
     /// Where other services can query the matchmaker over gRPC [default: nowhere]
     #[arg(long, env, value_parser = socket_address, value_name = "ADDRESS:PORT", help_heading = "Matchmaker")]
@@ -71,6 +75,8 @@ pub(crate) struct Standalone {
 pub(crate) struct Gateway {
     #[command(flatten)]
     pub(crate) gateway: GatewayArgs,
+    #[command(flatten)]
+    pub(crate) operations: OperationsArgs,
     /// Where the matchmaker is: http://HOST:PORT, or unix:PATH on the same host. Several, separated by commas, must share an engine
     #[arg(long, env, default_value = "http://127.0.0.1:50051", value_name = "URL[,URL]", help_heading = "Gateway")]
     pub(crate) matchmaker_url: MatchmakerUrls,
@@ -130,6 +136,15 @@ impl LinkArgs {
     pub(crate) fn pings(&self) -> LinkPings {
         LinkPings { interval: self.link_ping_interval_ms.0, timeout: self.link_ping_timeout_ms.0 }
     }
+}
+
+/// What operators look at.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Operations")]
+pub(crate) struct OperationsArgs {
+    /// Where `/metrics` is served; no client should reach it [default: nowhere]
+    #[arg(long, env, value_parser = socket_address, value_name = "ADDRESS:PORT")]
+    pub(crate) metrics_listen: Option<SocketAddr>,
 }
 
 /// How the process ends.

@@ -10,6 +10,7 @@ use clap::error::ErrorKind;
 mod cli;
 mod failure;
 mod healthcheck;
+mod metrics;
 mod process;
 mod shutdown;
 mod telemetry;

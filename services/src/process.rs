@@ -13,8 +13,9 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 
-use crate::cli::{self, GatewayArgs};
+use crate::cli::{self, GatewayArgs, OperationsArgs};
 use crate::failure::Failure;
+use crate::metrics::Metrics;
 use crate::shutdown::Signals;
 
 mod greeting;
@@ -27,6 +28,7 @@ pub(crate) fn standalone(args: cli::Standalone) -> Result<(), Failure> {
     runtime(Builder::new_current_thread())?.block_on(async {
         let mut signals = Signals::listen()?;
         let (listeners, address) = bind_gateway(&args.gateway)?;
+        let metrics = bind_metrics(&args.operations).await?;
         let grpc = match args.grpc_listen {
             Some(address) => Some(bind_grpc(address).await?),
             None => None,
@@ -35,6 +37,7 @@ pub(crate) fn standalone(args: cli::Standalone) -> Result<(), Failure> {
         let dial = replica.clone();
         let matchmakers = Matchmakers::Memory(MemoryDialer::new(move |hello| dial.connect(hello)));
         let gateway = start_gateway(args.gateway.settings(address.port(), args.link.pings()), listeners, matchmakers)?;
+        serve_metrics(metrics, &gateway);
         greeting::standalone(address, grpc.as_ref().and_then(|listener| listener.local_addr().ok()));
         let port =
             grpc.map(|listener| Port::open(replica, listener, None, args.link.pings(), args.drain.drain_limit_ms.0));
@@ -51,9 +54,11 @@ pub(crate) fn gateway(args: cli::Gateway) -> Result<(), Failure> {
     runtime(Builder::new_current_thread())?.block_on(async {
         let mut signals = Signals::listen()?;
         let (listeners, address) = bind_gateway(&args.gateway)?;
+        let metrics = bind_metrics(&args.operations).await?;
         let addresses = args.matchmaker_url.0.iter().map(|matchmaker| matchmaker.address.clone());
         let matchmakers = Matchmakers::Grpc(addresses.collect());
         let gateway = start_gateway(args.gateway.settings(address.port(), args.link.pings()), listeners, matchmakers)?;
+        serve_metrics(metrics, &gateway);
         greeting::gateway(address, &args.matchmaker_url.0);
         run_gateway(gateway, &mut signals, args.drain.drain_limit_ms.0).await.map(drop)
     })
@@ -81,6 +86,9 @@ fn runtime(mut builder: Builder) -> Result<Runtime, Failure> {
 }
 
 fn bind_gateway(args: &GatewayArgs) -> Result<(Vec<std::net::TcpListener>, SocketAddr), Failure> {
+    if let Some(problem) = args.problem() {
+        return Err(Failure::Setting(problem));
+    }
     let address = SocketAddr::new(args.listen_address, args.port);
     let failed = |error| Failure::environment(format!("can't listen on {address} (PORT, LISTEN_ADDRESS)"), &error);
     let listeners = bind(address, args.workers()).map_err(failed)?;
@@ -91,6 +99,20 @@ fn bind_gateway(args: &GatewayArgs) -> Result<(Vec<std::net::TcpListener>, Socke
 async fn bind_grpc(address: SocketAddr) -> Result<TcpListener, Failure> {
     let listener = TcpListener::bind(address).await;
     listener.map_err(|error| Failure::environment(format!("can't listen on {address} (GRPC_LISTEN)"), &error))
+}
+
+async fn bind_metrics(args: &OperationsArgs) -> Result<Option<Metrics>, Failure> {
+    match args.metrics_listen {
+        Some(address) => Metrics::bind(address).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+fn serve_metrics(metrics: Option<Metrics>, gateway: &Gateway) {
+    let Some(mut metrics) = metrics else { return };
+    tracing::info!(address = metrics.address().map(tracing::field::display), "metrics are at /metrics");
+    metrics.gateway(gateway.figures());
+    metrics.serve();
 }
 
 fn start_gateway(

@@ -101,9 +101,20 @@ fn duet_command(executable: &Path, verb: &str, port: u16) -> Command {
     let mut command = Command::new(executable);
     // The limits stay on; they are only set so high that the load passes.
     let settings = [("PORT", port.to_string()), ("LISTEN_ADDRESS", "127.0.0.1".to_owned())];
-    command.arg(verb).envs(settings).envs([("MESSAGE_RATE", "1000000"), ("MESSAGE_BURST", "1000000")]);
+    command.arg(verb).envs(settings).envs(LIMITS.map(|limit| (limit, "1000000")));
     command
 }
+
+/// Those that the load would run into.
+const LIMITS: [&str; 7] = [
+    "MESSAGE_RATE",
+    "MESSAGE_BURST",
+    "WISH_RATE",
+    "WISH_BURST",
+    "MAX_CONNECTIONS_PER_ADDRESS",
+    "CONNECT_RATE_PER_ADDRESS",
+    "CONNECT_BURST_PER_ADDRESS",
+];
 
 impl Contestant {
     /// Whether it can do that at all.

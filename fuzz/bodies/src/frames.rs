@@ -95,6 +95,7 @@ enum Heard {
     Text(Vec<u8>),
     Ping(Vec<u8>),
     Pong,
+    Fragment,
     Close(Option<u16>),
 }
 
@@ -117,6 +118,7 @@ fn read(
                 Received::Text(text) => Heard::Text(text.as_bytes().to_vec()),
                 Received::Ping(payload) => Heard::Ping(payload.to_vec()),
                 Received::Pong => Heard::Pong,
+                Received::Fragment => Heard::Fragment,
                 Received::Close { code } => Heard::Close(code),
             });
         });

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use arbitrary::{Arbitrary, Unstructured};
 use bytes::Bytes;
+use duet_gateway::limits::Traffic;
 use duet_gateway::session::{Output, ResumeTokens, Session, SessionConfig};
 use duet_proto::frame::{Down, DownFrame, Forward, Matched, PartnerLeftReason, PoolName, Up};
 use duet_proto::ids::{ClientId, RoomId, SessionNumber, TicketNumber};
@@ -34,7 +35,11 @@ enum Input<'a> {
         ack: Option<u8>,
     },
     SaysAnything(&'a str),
-    Bytes,
+    /// What becomes no message.
+    Traffic {
+        bytes: u16,
+        controls: u8,
+    },
     LinkUp,
     LinkDown,
     Hears {
@@ -133,11 +138,15 @@ impl World {
         match input {
             Input::Says { what, of, seq, ack } if self.has_socket => {
                 let text = self.text(what, &of, seq, ack);
-                self.session.handle_bytes(now);
                 self.session.handle_text(&text, now);
+                let bytes = u32::try_from(text.len()).unwrap_or(u32::MAX);
+                self.session.handle_traffic(Traffic { bytes, frames: 1, controls: 0 }, now);
             }
             Input::SaysAnything(text) if self.has_socket => self.session.handle_text(text, now),
-            Input::Bytes if self.has_socket => self.session.handle_bytes(now),
+            Input::Traffic { bytes, controls } if self.has_socket => {
+                let controls = u32::from(controls);
+                self.session.handle_traffic(Traffic { bytes: bytes.into(), frames: controls, controls }, now);
+            }
             Input::LinkUp if !self.is_linked => {
                 self.is_linked = true;
                 self.session.handle_link_up(now);
@@ -244,7 +253,7 @@ impl World {
                     assert!(self.is_linked, "{kind:?} without a link");
                     self.raise(&kind);
                 }
-                Output::Fault { .. } => {}
+                Output::Limited(_) | Output::Fault { .. } => {}
             }
         }
         self.is_gone = !self.has_socket && self.session.is_over();

@@ -29,6 +29,7 @@ fn hear(reader: &mut FrameReader, bytes: &[u8], heard: &mut Vec<String>) -> Resu
             Received::Text(text) => format!("text {text}"),
             Received::Ping(payload) => format!("ping {payload:?}"),
             Received::Pong => "pong".to_owned(),
+            Received::Fragment => "fragment".to_owned(),
             Received::Close { code } => format!("close {code:?}"),
         });
     })
@@ -49,10 +50,10 @@ fn an_idle_reader_holds_nothing() {
     let mut heard = Vec::new();
     hear(&mut reader, &frame(0x81, b"one"), &mut heard).unwrap();
     hear(&mut reader, &frame(0x01, b"t"), &mut heard).unwrap();
-    assert!(reader.open.is_some());
+    assert!(reader.is_open());
     hear(&mut reader, &frame(0x80, b"wo"), &mut heard).unwrap();
-    assert!(reader.open.is_none());
-    assert_eq!(heard, ["text one", "text two"]);
+    assert!(!reader.is_open());
+    assert_eq!(heard, ["text one", "fragment", "text two"]);
 }
 
 #[test]
@@ -66,7 +67,8 @@ fn pings_may_come_between_fragments_and_their_bytes_one_by_one() {
     ]
     .concat();
     let pieces: Vec<&[u8]> = bytes.chunks(1).collect();
-    let expected = vec!["ping [110, 111, 119]".to_owned(), "text \u{20ac}".to_owned(), "pong".to_owned()];
+    let expected = ["fragment", "ping [110, 111, 119]", "fragment", "text \u{20ac}", "pong"];
+    let expected: Vec<_> = expected.map(str::to_owned).into();
     assert_eq!(read(&pieces), (expected.clone(), Ok(())));
     assert_eq!(read(&[&bytes]), (expected, Ok(())));
 }
@@ -165,7 +167,7 @@ proptest! {
                 bytes.extend(frame(last | first, &text.as_bytes()[start..*end]));
                 if last == 0 {
                     bytes.extend(frame(0x89, b"x"));
-                    expected.push("ping [120]".to_owned());
+                    expected.extend(["fragment".to_owned(), "ping [120]".to_owned()]);
                 }
                 start = *end;
             }

@@ -6,7 +6,10 @@
 //! may never come.
 
 use std::io;
+use std::net::IpAddr;
 use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::Router;
@@ -21,15 +24,24 @@ use tokio::task::spawn_local;
 use tokio::time::{Instant, sleep_until, timeout};
 use tower::ServiceExt;
 
-use super::{Ended, SocketSettings};
+use super::{Ended, Refused, Shared, proxies};
+
+/// A connection that has just come.
+#[derive(Debug)]
+pub struct Accepted<S> {
+    /// What carries its bytes.
+    pub io: S,
+    /// The address at its other end, if there are addresses where it comes from.
+    pub from: Option<IpAddr>,
+}
 
 /// The connections of a TCP listener, without end.
-pub(super) fn tcp(listener: TcpListener) -> impl Stream<Item = io::Result<TcpStream>> {
+pub(super) fn tcp(listener: TcpListener) -> impl Stream<Item = io::Result<Accepted<TcpStream>>> {
     stream::unfold(listener, |listener| async {
-        let accepted = listener.accept().await.map(|(stream, _)| {
+        let accepted = listener.accept().await.map(|(io, from)| {
             // Fails only on a socket that is dead already.
-            let _ = stream.set_nodelay(true);
-            stream
+            let _ = io.set_nodelay(true);
+            Accepted { io, from: Some(from.ip()) }
         });
         Some((accepted, listener))
     })
@@ -37,9 +49,9 @@ pub(super) fn tcp(listener: TcpListener) -> impl Stream<Item = io::Result<TcpStr
 
 /// Accepts for as long as there is something that connections come from.
 pub(super) async fn serve<S>(
-    incoming: impl Stream<Item = io::Result<S>>,
+    incoming: impl Stream<Item = io::Result<Accepted<S>>>,
     router: Router,
-    settings: SocketSettings,
+    shared: Arc<Shared>,
 ) -> Ended
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -47,8 +59,11 @@ where
     let mut incoming = pin!(incoming);
     while let Some(accepted) = incoming.next().await {
         match accepted {
-            Ok(stream) => {
-                spawn_local(speak_http(stream, router.clone(), settings));
+            // More would take the descriptors that links and metrics need.
+            Ok(_) if HttpCount::is_full(&shared) => drop(shared.counts.refused(Refused::Sockets)),
+            Ok(accepted) => {
+                let count = HttpCount::new(shared.clone());
+                spawn_local(speak_http(accepted, router.clone(), count));
             }
             Err(error) => {
                 // Mostly no more file descriptors; those that are accepted go on, and some will end.
@@ -60,20 +75,55 @@ where
     Ended::Failed("no more connections can come".to_owned())
 }
 
-async fn speak_http<S>(stream: S, router: Router, settings: SocketSettings)
+async fn speak_http<S>(accepted: Accepted<S>, router: Router, count: HttpCount)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let service = router.map_request(|request: http::Request<hyper::body::Incoming>| request.map(Body::new));
+    let settings = &count.shared.settings.socket;
+    let Accepted { io, from } = match timeout(settings.header_timeout, proxies::told(accepted, &count.shared)).await {
+        Ok(Some(accepted)) => accepted,
+        Ok(None) | Err(_) => return,
+    };
+    let service = router.map_request(move |mut request: http::Request<hyper::body::Incoming>| {
+        request.extensions_mut().insert(Peer(from));
+        request.map(Body::new)
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(settings.header_timeout)
         .max_buf_size(MAX_HEAD_BYTES)
         .max_headers(MAX_HEADERS)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service))
+        .serve_connection(TokioIo::new(io), TowerToHyperService::new(service))
         .with_upgrades();
     // An error is the client's, and a connection that upgrades resolves at once.
     let _ = timeout(MAX_HTTP_TIME, connection).await;
+}
+
+/// Where a request's connection comes from: what is in each request's extensions.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Peer(pub(super) Option<IpAddr>);
+
+/// A connection that has not upgraded, while it is open.
+struct HttpCount {
+    shared: Arc<Shared>,
+}
+
+impl HttpCount {
+    fn new(shared: Arc<Shared>) -> Self {
+        shared.http_connections.fetch_add(1, Ordering::Relaxed);
+        HttpCount { shared }
+    }
+
+    fn is_full(shared: &Shared) -> bool {
+        let most = shared.settings.max_sockets;
+        most > 0 && shared.http_connections.load(Ordering::Relaxed) + shared.places.connections() >= most
+    }
+}
+
+impl Drop for HttpCount {
+    fn drop(&mut self) {
+        self.shared.http_connections.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// After a failed accept, before the next.

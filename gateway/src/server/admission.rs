@@ -1,5 +1,7 @@
 //! Whether a request may become a WebSocket, and what it is answered if not.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
@@ -8,7 +10,8 @@ use http::header::{self, HeaderName};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use sha1::{Digest, Sha1};
 
-use super::Shared;
+use super::{Refused, Shared};
+use crate::census::NoPlace;
 
 /// A refused upgrade. Its body is `{"code","message"}`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,7 +19,7 @@ pub(super) struct Refusal {
     pub(super) status: StatusCode,
     pub(super) code: &'static str,
     pub(super) message: &'static str,
-    extra: Option<(HeaderName, &'static str)>,
+    extra: Option<(HeaderName, HeaderValue)>,
 }
 
 impl Refusal {
@@ -25,7 +28,13 @@ impl Refusal {
     }
 
     fn with(self, name: HeaderName, value: &'static str) -> Self {
-        Refusal { extra: Some((name, value)), ..self }
+        Refusal { extra: Some((name, HeaderValue::from_static(value))), ..self }
+    }
+
+    /// Comes again no sooner than that.
+    fn retry_after(self, delay: Duration) -> Self {
+        let seconds = delay.as_secs() + u64::from(delay.subsec_nanos() > 0);
+        Refusal { extra: Some((header::RETRY_AFTER, HeaderValue::from(seconds.max(1)))), ..self }
     }
 
     /// The connection can't become anything else: HTTP/1.0.
@@ -36,8 +45,8 @@ impl Refusal {
     }
 
     /// There are more upgrades under way than this worker takes.
-    pub(super) fn busy() -> Self {
-        unavailable("overloaded", "too many connections begin at once")
+    pub(super) fn busy() -> (Refused, Self) {
+        (Refused::Upgrades, unavailable("overloaded", "too many connections begin at once"))
     }
 }
 
@@ -46,23 +55,45 @@ impl IntoResponse for Refusal {
         let body = Json(serde_json::json!({ "code": self.code, "message": self.message }));
         let mut response = (self.status, body).into_response();
         if let Some((name, value)) = self.extra {
-            response.headers_mut().insert(name, HeaderValue::from_static(value));
+            response.headers_mut().insert(name, value);
         }
         response
     }
 }
 
-/// What would be refused whatever the handshake: for `/ws/check`, and first for `/ws`.
-pub(super) fn check_client(shared: &Shared, worker: usize, headers: &HeaderMap) -> Result<(), Refusal> {
+/// No place, and the name under which that is counted.
+impl From<NoPlace> for (Refused, Refusal) {
+    fn from(no_place: NoPlace) -> Self {
+        let too_many = |message| Refusal::new(StatusCode::TOO_MANY_REQUESTS, "too-many-connections", message);
+        match no_place {
+            NoPlace::Full => {
+                (Refused::Connections, unavailable("overloaded", "this gateway has all the connections it takes"))
+            }
+            NoPlace::AddressFull => {
+                let refusal = too_many("there are too many connections from this address");
+                (Refused::AddressConnections, refusal.retry_after(ADDRESS_FULL_RETRY))
+            }
+            NoPlace::TooFast { retry_after } => {
+                let refusal = too_many("too many connections come from this address at once");
+                (Refused::AddressRate, refusal.retry_after(retry_after))
+            }
+        }
+    }
+}
+
+/// What would be refused whatever the handshake: for `/ws/check`, and first for `/ws`. It comes with the name under which it is
+/// counted.
+pub(super) fn check_client(shared: &Shared, worker: usize, headers: &HeaderMap) -> Result<(), (Refused, Refusal)> {
     if shared.readiness.is_draining() {
-        return Err(unavailable("draining", "this gateway is going away; connect again"));
+        return Err((Refused::Draining, unavailable("draining", "this gateway is going away; connect again")));
     }
     let origins = headers.get_all(header::ORIGIN).iter().map(HeaderValue::as_bytes);
     if !shared.settings.allowed_origins.allow(origins) {
-        return Err(Refusal::new(StatusCode::FORBIDDEN, "origin-refused", "pages of this origin may not connect"));
+        let refusal = Refusal::new(StatusCode::FORBIDDEN, "origin-refused", "pages of this origin may not connect");
+        return Err((Refused::Origin, refusal));
     }
     if shared.readiness.away(worker) >= shared.settings.matchmaker_grace {
-        return Err(unavailable("unavailable", "the matchmaker can't be reached"));
+        return Err((Refused::Unavailable, unavailable("unavailable", "the matchmaker can't be reached")));
     }
     Ok(())
 }
@@ -134,4 +165,6 @@ fn unavailable(code: &'static str, message: &'static str) -> Refusal {
     Refusal::new(StatusCode::SERVICE_UNAVAILABLE, code, message).with(header::RETRY_AFTER, RETRY_AFTER_SECONDS)
 }
 
+/// Somebody there has to leave first; nobody knows when.
+const ADDRESS_FULL_RETRY: Duration = Duration::from_secs(10);
 const RETRY_AFTER_SECONDS: &str = "1";

@@ -23,6 +23,8 @@ pub(super) struct Connection {
     pub(super) is_detached: Cell<bool>,
     /// Since when the client takes nothing of what waits for it.
     pub(super) stalled: Cell<Option<Time>>,
+    /// Since when the rest of a message or frame is awaited.
+    pub(super) begun: Cell<Option<Time>>,
     /// When the worker's timer looks at it next.
     pub(super) armed: Cell<Option<Time>>,
     /// The socket task's, while it waits.
@@ -38,6 +40,7 @@ impl Connection {
             outbox: RefCell::new(Outbox::new(max_outbound_bytes)),
             is_detached: Cell::new(false),
             stalled: Cell::new(None),
+            begun: Cell::new(None),
             armed: Cell::new(None),
             waker: Cell::new(None),
         }

@@ -6,13 +6,14 @@ use axum::extract::{Request, State};
 use axum::response::{AppendHeaders, IntoResponse, Response};
 use axum::routing::{any, get};
 use axum::{Json, Router};
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderValue, StatusCode, header};
 use hyper::upgrade::OnUpgrade;
 use tokio::sync::mpsc;
 
 use super::admission::{self, Refusal};
+use super::places::Place;
 use super::socket::Upgrade;
-use super::{Shared, assets};
+use super::{Refused, Shared, assets, proxies};
 
 /// The routes of one worker. Sockets that upgrade are handed to `upgrades`.
 pub(super) fn router(worker: usize, shared: Arc<Shared>, upgrades: mpsc::Sender<Upgrade>) -> Router {
@@ -38,10 +39,16 @@ async fn upgrade(State(routes): State<WorkerRoutes>, mut request: Request) -> Re
     let on_upgrade = request.extensions_mut().remove::<OnUpgrade>();
     let key = admission::check_handshake(request.method(), request.headers())?;
     let on_upgrade = on_upgrade.ok_or_else(Refusal::not_upgradable)?;
-    admission::check_client(&routes.shared, routes.worker, request.headers())?;
-    let place = routes.upgrades.try_reserve().map_err(|_| Refusal::busy())?;
+    let from = proxies::client_address(&routes.shared, &request);
+    let shared = &routes.shared;
+    let admitted = admission::check_client(shared, routes.worker, request.headers()).and_then(|()| {
+        let place = Place::take(shared, from)?;
+        let slot = routes.upgrades.try_reserve().map_err(|_| Refusal::busy())?;
+        Ok((place, slot))
+    });
+    let (place, slot) = admitted.map_err(|refused| counted(shared, refused))?;
     let is_v1 = admission::offers_duet_v1(request.headers());
-    place.send(Upgrade { on_upgrade, is_v1 });
+    slot.send(Upgrade { on_upgrade, is_v1, place });
 
     let accept = admission::accept(key);
     let headers = [
@@ -54,11 +61,19 @@ async fn upgrade(State(routes): State<WorkerRoutes>, mut request: Request) -> Re
     Ok((StatusCode::SWITCHING_PROTOCOLS, headers, AppendHeaders(protocol)).into_response())
 }
 
+fn counted(shared: &Shared, (refused, refusal): (Refused, Refusal)) -> Refusal {
+    shared.counts.refused(refused);
+    refusal
+}
+
 /// Says what `/ws` would, where a browser can see it.
-async fn check(State(routes): State<WorkerRoutes>, headers: HeaderMap) -> Response {
-    let mut response = match admission::check_client(&routes.shared, routes.worker, &headers) {
+async fn check(State(routes): State<WorkerRoutes>, request: Request) -> Response {
+    let from = proxies::client_address(&routes.shared, &request);
+    let checked = admission::check_client(&routes.shared, routes.worker, request.headers())
+        .and_then(|()| Ok(Place::check(&routes.shared, from)?));
+    let mut response = match checked {
         Ok(()) => Json(serde_json::json!({ "code": "ok", "message": "a WebSocket would be accepted" })).into_response(),
-        Err(refusal) => refusal.into_response(),
+        Err((_, refusal)) => refusal.into_response(),
     };
     response.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -22,8 +22,10 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::Ended;
 use super::connection::{Connection, Outgoing, SocketEnd};
+use super::places::Place;
 use super::worker::Worker;
 use crate::framing::{self, FrameReader, Received};
+use crate::limits::Traffic;
 
 /// A request that was answered with 101.
 pub(super) struct Upgrade {
@@ -31,6 +33,8 @@ pub(super) struct Upgrade {
     pub(super) on_upgrade: OnUpgrade,
     /// Whether the layer `duet.v1` was agreed on.
     pub(super) is_v1: bool,
+    /// Its client's.
+    pub(super) place: Place,
 }
 
 /// Gives every socket that upgrades a task. `S` is what [`serve`](super::accept::serve) accepts.
@@ -45,11 +49,11 @@ where
 }
 
 /// The socket and what has come after the request; `None` if the client is gone before it reads the answer to its upgrade.
-async fn upgraded<S>(upgrade: Upgrade) -> Option<(S, Bytes)>
+async fn upgraded<S>(upgrade: OnUpgrade) -> Option<(S, Bytes)>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let upgraded = upgrade.on_upgrade.await.ok()?;
+    let upgraded = upgrade.await.ok()?;
     let parts = upgraded.downcast::<TokioIo<S>>().expect("accept.rs serves nothing else");
     Some((parts.io.into_inner(), parts.read_buf))
 }
@@ -60,10 +64,10 @@ async fn run<S>(upgrade: Upgrade, worker: Rc<Worker>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let is_v1 = upgrade.is_v1;
-    let Some((stream, already_read)) = Box::pin(upgraded::<S>(upgrade)).await else { return };
+    let Upgrade { on_upgrade, is_v1, place } = upgrade;
     let worker = &*worker;
-    let counted = worker.count_socket();
+    let counted = worker.count_socket(place);
+    let Some((stream, already_read)) = Box::pin(upgraded::<S>(on_upgrade)).await else { return };
     let connection = worker.open(is_v1);
     let mut socket = Socket::new(stream, worker, &connection);
     // Given away whole: even an empty rest would hold hyper's buffer for as long as the connection.
@@ -183,18 +187,25 @@ where
     fn hear(&mut self, bytes: &mut [u8]) -> Result<(), SocketEnd> {
         let (worker, connection) = (self.worker, self.connection);
         let now = worker.clock.now();
-        // Nothing comes of it but a later deadline, so there is nothing to pass on.
-        connection.session.borrow_mut().handle_bytes(now);
+        let mut traffic = Traffic { bytes: u32::try_from(bytes.len()).unwrap_or(u32::MAX), ..Traffic::default() };
         let mut closed = None;
-        let read = self.reader.read(bytes, |received| match received {
-            Received::Text(text) if cfg!(feature = "echo") => {
-                connection.outbox.borrow_mut().push(Outgoing::Text(Bytes::copy_from_slice(text.as_bytes())));
+        let read = self.reader.read(bytes, |received| {
+            traffic.frames += 1;
+            match received {
+                Received::Text(text) if cfg!(feature = "echo") => {
+                    connection.outbox.borrow_mut().push(Outgoing::Text(Bytes::copy_from_slice(text.as_bytes())));
+                }
+                Received::Text(text) => worker.feed_at(now, connection, |session, now| session.handle_text(text, now)),
+                Received::Ping(payload) => {
+                    traffic.controls += 1;
+                    connection.outbox.borrow_mut().push(Outgoing::Pong(payload.into()));
+                }
+                Received::Pong => traffic.controls += 1,
+                Received::Fragment => {}
+                Received::Close { code } => closed = Some(SocketEnd::Answer(code)),
             }
-            Received::Text(text) => worker.feed_at(now, connection, |session, now| session.handle_text(text, now)),
-            Received::Ping(payload) => connection.outbox.borrow_mut().push(Outgoing::Pong(payload.into())),
-            Received::Pong => {}
-            Received::Close { code } => closed = Some(SocketEnd::Answer(code)),
         });
+        worker.traffic(connection, traffic, self.reader.is_open(), now);
         match (read, closed) {
             (Err(code), _) => Err(SocketEnd::Close(code)),
             (Ok(()), Some(end)) => Err(end),

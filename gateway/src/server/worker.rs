@@ -7,6 +7,7 @@ use std::ops::Deref;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use duet_proto::close::CloseCode;
 use duet_proto::frame::{DownFrame, UpFrame};
 use duet_proto::ids::{ClientId, SessionNumber};
 use duet_proto::time::Time;
@@ -20,7 +21,8 @@ use tokio::task::JoinSet;
 
 use super::clock::Clock;
 use super::connection::{Connection, Outgoing, SocketEnd};
-use super::{Ended, Shared, Stage, accept, links, routes, socket};
+use super::{Accepted, Ended, Refused, Shared, Stage, accept, links, routes, socket};
+use crate::limits::Traffic;
 use crate::session::{Output, ResumeTokens, Session};
 
 mod coalescing;
@@ -52,7 +54,7 @@ pub(super) fn run(index: usize, listener: TcpListener, shared: Arc<Shared>, stag
 /// The same on the current thread's `LocalRuntime` or `LocalSet`, with connections from anywhere.
 pub(super) async fn serve<S>(
     index: usize,
-    incoming: impl Stream<Item = io::Result<S>> + 'static,
+    incoming: impl Stream<Item = io::Result<Accepted<S>>> + 'static,
     shared: Arc<Shared>,
     mut stages: watch::Receiver<Stage>,
 ) -> Ended
@@ -67,11 +69,7 @@ where
         essential.spawn_local(links::keep(link, worker.clone()));
     }
     essential.spawn_local(worker.clone().keep_time());
-    essential.spawn_local(accept::serve(
-        incoming,
-        routes::router(index, shared.clone(), upgraded),
-        shared.settings.socket,
-    ));
+    essential.spawn_local(accept::serve(incoming, routes::router(index, shared.clone(), upgraded), shared.clone()));
     essential.spawn_local(socket::take_upgrades::<S>(upgrades, worker.clone()));
 
     let draining = async {
@@ -122,7 +120,7 @@ pub(super) struct Worker {
 
 impl Worker {
     fn new(index: usize, shared: Arc<Shared>) -> Self {
-        let clock = Clock::start();
+        let clock = shared.clock;
         Worker {
             index,
             clock,
@@ -170,6 +168,11 @@ impl Worker {
 
     /// A connection's socket is gone. Its session may be kept.
     pub(super) fn socket_ended(&self, connection: &Connection, end: SocketEnd) {
+        match end {
+            SocketEnd::Close(CloseCode::TryAgainLater) => drop(self.shared.counts.refused(Refused::OutboundBytes)),
+            SocketEnd::Close(CloseCode::TooBig) => drop(self.shared.counts.refused(Refused::MessageSize)),
+            _ => {}
+        }
         let is_full = self.detached.get() == MAX_DETACHED;
         self.feed(connection, |session, now| session.handle_socket_end(end.is_final() || is_full, now));
         if is_full {
@@ -214,6 +217,7 @@ impl Worker {
                 Output::Ping => outbox.push(Outgoing::Ping),
                 Output::Close(code) => outbox.end(SocketEnd::Close(code)),
                 Output::Abort => outbox.end(SocketEnd::Abort),
+                Output::Limited(limit) => drop(self.shared.counts.refused(Refused::Limit(limit))),
                 Output::Fault { id, what } => tracing::error!(id, what, "a session met a fault of ours"),
                 Output::Frame { kind, client_seq } => {
                     self.push(connection.link, UpFrame { session: connection.number, client_seq, kind });
@@ -225,6 +229,18 @@ impl Worker {
             connection.wake();
         }
         self.arm(connection);
+    }
+
+    /// So much has come over a connection, and its messages were handed over; the rest of one may be awaited.
+    pub(super) fn traffic(&self, connection: &Connection, traffic: Traffic, is_open: bool, now: Time) {
+        if is_open != connection.begun.get().is_some() {
+            connection.begun.set(is_open.then_some(now));
+        }
+        // Mostly nothing comes of it but a later deadline.
+        connection.session.borrow_mut().handle_traffic(traffic, now);
+        if is_open || connection.session.borrow().has_output() {
+            self.pass_outputs(connection);
+        }
     }
 
     fn feed_all(&self, link: usize, input: impl Fn(&mut Session, Time)) {

@@ -11,7 +11,7 @@ use duet_proto::time::Time;
 use super::activity::{Activity, Seeking};
 use super::sequence::Full;
 use super::{Link, Session};
-use crate::limits::Verdict;
+use crate::limits::{Limit, Verdict};
 
 impl Session {
     /// A text message came.
@@ -22,18 +22,29 @@ impl Session {
         if self.resumable.is_some() {
             return self.handle_numbered(text, now);
         }
-        match self.limits.message(now) {
+        match self.limits.message(&self.config.limits, now) {
             Verdict::Fine => match ClientMessage::parse(text) {
                 Ok(message) => self.handle_message(message, now),
                 Err(refusal) => self.refuse_bad_message(refusal, now),
             },
-            Verdict::Refuse { retry_after } => self.refuse(
-                Refusal::new(ErrorCode::RateLimited, "too many messages; those over the rate are dropped".to_owned())
-                    .retry_after(retry_after),
-            ),
-            Verdict::Drop { .. } => {}
-            Verdict::Close => self.close(CloseCode::Policy),
+            over => self.refuse_over_rate(Limit::MessageRate, over),
         }
+    }
+
+    /// Drops a message that is over a rate. A numbered message must not be dropped in silence.
+    pub(super) fn refuse_over_rate(&mut self, limit: Limit, verdict: Verdict) {
+        self.limited(limit);
+        let retry_after = match verdict {
+            Verdict::Fine => return,
+            Verdict::Close => return self.close(CloseCode::Policy),
+            Verdict::Drop { .. } if self.handling.is_none() => return,
+            Verdict::Drop { retry_after } | Verdict::Refuse { retry_after } => retry_after,
+        };
+        let why = match limit {
+            Limit::WishRate => "too many wishes; those over the rate are dropped",
+            _ => "too many messages; those over the rate are dropped",
+        };
+        self.refuse(Refusal::new(ErrorCode::RateLimited, why.to_owned()).retry_after(retry_after));
     }
 
     pub(super) fn handle_message(&mut self, message: ClientMessage, now: Time) {
@@ -41,6 +52,12 @@ impl Session {
         if waits && !matches!(message, ClientMessage::Ping { .. }) {
             // Whose message it is will be known when the resume is answered.
             return self.refuse_unavailable();
+        }
+        if matches!(message, ClientMessage::Available(_) | ClientMessage::Next { .. }) {
+            match self.limits.wish(&self.config.limits, now) {
+                Verdict::Fine => {}
+                over => return self.refuse_over_rate(Limit::WishRate, over),
+            }
         }
         match message {
             ClientMessage::Auth { user, token } => self.authenticate(user, token.is_some(), now),
@@ -57,7 +74,8 @@ impl Session {
 
     pub(super) fn refuse_bad_message(&mut self, refusal: Refusal, now: Time) {
         self.refuse(refusal);
-        if self.limits.bad_message(now) {
+        if self.limits.bad_message(&self.config.limits, now) {
+            self.limited(Limit::BadMessages);
             self.close(CloseCode::Policy);
         }
     }

@@ -1,24 +1,20 @@
 //! The layer `duet.v1`: numbers on both sides, acknowledgements, and what the client's own numbers mean for a message.
 
-use std::time::Duration;
-
-use duet_proto::close::CloseCode;
 use duet_proto::frame::{Down, Up};
 use duet_proto::json::{ClientMessage, ErrorCode, Numbered, Refusal, numbered};
 use duet_proto::time::Time;
 
 use super::activity::Activity;
 use super::{Link, Session};
-use crate::limits::Verdict;
+use crate::limits::{Limit, Verdict};
 
 impl Session {
     /// A text message of a resumable session's client.
     pub(super) fn handle_numbered(&mut self, text: &str, now: Time) {
-        let over_rate = match self.limits.message(now) {
+        let over_rate = match self.limits.message(&self.config.limits, now) {
             Verdict::Fine => None,
-            Verdict::Refuse { retry_after } => Some((retry_after, true)),
-            Verdict::Drop { retry_after } => Some((retry_after, false)),
-            Verdict::Close => return self.close(CloseCode::Policy),
+            over @ Verdict::Close => return self.refuse_over_rate(Limit::MessageRate, over),
+            over => Some(over),
         };
         let message = match Numbered::parse(text) {
             Ok(message) => message,
@@ -54,7 +50,7 @@ impl Session {
             }
             (None, Ok(kind)) => self.handle_message(kind, now),
             (None, Err(refusal)) => self.refuse_bad_message(refusal, now),
-            (Some((retry_after, is_told)), _) => self.refuse_over_rate(retry_after, is_told),
+            (Some(over), _) => self.refuse_over_rate(Limit::MessageRate, over),
         }
         if self.handling.take().is_some()
             && let Some(resumable) = &mut self.resumable
@@ -62,14 +58,6 @@ impl Session {
             resumable.count_message(text.len(), now);
         }
         self.settle_due(now);
-    }
-
-    /// What is over the rate is dropped. A numbered message must not be dropped in silence.
-    fn refuse_over_rate(&mut self, retry_after: Duration, is_told: bool) {
-        if is_told || self.handling.is_some() {
-            let why = "too many messages; those over the rate are dropped".to_owned();
-            self.refuse(Refusal::new(ErrorCode::RateLimited, why).retry_after(retry_after));
-        }
     }
 
     /// Names the message that is being handled, if it has a number. A message that is not taken is expected again.

@@ -9,6 +9,7 @@ use duet_proto::frame::{
 use duet_proto::ids::{RoomId, SessionNumber, TicketNumber};
 
 use super::*;
+use crate::limits::{Limit, Traffic};
 
 mod links;
 mod numbered;
@@ -19,6 +20,8 @@ mod resuming;
 struct Script {
     session: Session,
     now: Time,
+    /// What its client ran into.
+    limited: Vec<Limit>,
 }
 
 impl Script {
@@ -31,7 +34,7 @@ impl Script {
     }
 
     fn unlinked() -> Self {
-        let mut script = Script { session: session(1), now: Time::ZERO };
+        let mut script = Script { session: session(1), now: Time::ZERO, limited: Vec::new() };
         let ready = format!(r#"{{"type":"ready","clientId":"{}"}}"#, client(1));
         assert_eq!(script.feed(|_, _| {}), [ready]);
         script
@@ -47,7 +50,10 @@ impl Script {
 
     fn feed(&mut self, input: impl FnOnce(&mut Session, Time)) -> Vec<String> {
         input(&mut self.session, self.now);
-        std::iter::from_fn(|| self.session.poll_output()).map(written).collect()
+        let outputs: Vec<Output> = std::iter::from_fn(|| self.session.poll_output()).collect();
+        let limit = |output: &Output| if let Output::Limited(limit) = output { Some(*limit) } else { None };
+        self.limited.extend(outputs.iter().filter_map(limit));
+        outputs.into_iter().filter(|output| limit(output).is_none()).map(written).collect()
     }
 
     fn says(&mut self, text: &str) -> Vec<String> {
@@ -379,7 +385,7 @@ fn a_report_ends_the_room_or_follows_within_a_minute_of_it() {
     script.hears(left(1, 1, false));
     for _ in 0..61 {
         script.wait(1);
-        script.feed(super::Session::handle_bytes);
+        script.feed(|session, now| session.handle_traffic(Traffic::default(), now));
     }
     assert_refused(&script.says(said), "not-in-room");
 }
@@ -393,6 +399,7 @@ fn bad_messages_are_refused_one_by_one_until_there_are_too_many() {
     let last = script.says(r#"{"type":"nonsense"}"#);
     assert_eq!(last.len(), 2);
     assert_eq!(last[1], "Close(Policy)");
+    assert_eq!(script.limited, [Limit::BadMessages]);
     assert_eq!(script.says(r#"{"type":"ping"}"#), [""; 0], "nothing is said after the close");
 }
 
@@ -418,7 +425,7 @@ fn a_flood_is_refused_with_a_time_and_then_closed() {
 fn silence_is_pinged_and_then_the_connection_dropped() {
     let mut script = Script::linked();
     assert_eq!(script.wait(25), ["Ping"]);
-    script.feed(super::Session::handle_bytes);
+    script.feed(|session, now| session.handle_traffic(Traffic::default(), now));
     assert_eq!(script.wait(34), ["Ping"]);
     assert_eq!(script.wait(1), ["Abort"]);
     assert_eq!(script.session.poll_timeout(), None);
@@ -433,4 +440,35 @@ fn a_drain_is_announced_and_then_closes() {
     assert_eq!(told, [r#"{"type":"going-away","reconnectInMs":1500}"#]);
     assert_eq!(script.says(r#"{"type":"ping"}"#).len(), 1, "the connection lives until then");
     assert_eq!(script.wait(2), ["Close(Restart)"]);
+}
+
+#[test]
+fn wishes_over_their_rate_are_refused_and_the_first_one_stands() {
+    let mut script = Script::linked();
+    let mut joins = 0;
+    for _ in 0..30 {
+        let answers = script.says(r#"{"type":"available"}"#);
+        if answers.iter().any(|answer| answer.contains("rate-limited")) {
+            assert_refused(&answers, "rate-limited");
+            assert!(answers[0].contains("retryAfterMs"));
+        } else {
+            joins += answers.len();
+        }
+    }
+    assert_eq!(joins, 20);
+    assert_eq!(script.limited, [Limit::WishRate; 10]);
+    assert_eq!(script.hears(matched(20, 0)).len(), 1, "a partner for the last wish that was taken");
+}
+
+#[test]
+fn traffic_over_its_rates_closes_whatever_it_says() {
+    for (traffic, limit) in [
+        (Traffic { bytes: 3_000_000, ..Traffic::default() }, Limit::ByteRate),
+        (Traffic { frames: 1001, ..Traffic::default() }, Limit::FrameRate),
+        (Traffic { controls: 21, frames: 21, bytes: 126 }, Limit::ControlRate),
+    ] {
+        let mut script = Script::linked();
+        assert_eq!(script.feed(|session, now| session.handle_traffic(traffic, now)), ["Close(Policy)"]);
+        assert_eq!(script.limited, [limit]);
+    }
 }

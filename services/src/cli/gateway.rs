@@ -6,14 +6,14 @@ use std::thread::available_parallelism;
 use std::time::Duration;
 
 use clap::Args;
-use duet_gateway::keepalive::KeepaliveConfig;
-use duet_gateway::limits::LimitsConfig;
 use duet_gateway::origins::AllowedOrigins;
-use duet_gateway::server::{Settings, SocketSettings};
+use duet_gateway::server::Settings;
 use duet_gateway::session::SessionConfig;
 use duet_proto::link::LinkPings;
 
-use super::values::{Milliseconds, host_name, positive_milliseconds, process_name, resume_window};
+use super::limits::LimitArgs;
+use super::proxies::ProxyArgs;
+use super::values::{Milliseconds, host_name, process_name, resume_window};
 
 /// How the gateway faces clients.
 #[derive(Debug, Args)]
@@ -51,42 +51,16 @@ pub(crate) struct GatewayArgs {
     coalesce_us: u64,
     #[command(flatten)]
     limits: LimitArgs,
-}
-
-/// What one client may do.
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Gateway: limits of one connection")]
-struct LimitArgs {
-    /// Messages a second in the long run; 0 is no limit
-    #[arg(long, env, default_value = "100", value_name = "COUNT")]
-    message_rate: u32,
-    /// Messages at once
-    #[arg(long, env, default_value = "300", value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
-    message_burst: u32,
-    /// Malformed messages within 10 s before the connection is closed; 0 is no limit
-    #[arg(long, env, default_value = "32", value_name = "COUNT")]
-    max_bad_messages: u32,
-    /// Size of a message from a client, its fragments together
-    #[arg(long, env, default_value = "65536", value_name = "BYTES", value_parser = clap::value_parser!(u32).range(1024..=131_072))]
-    max_message_bytes: u32,
-    /// What may wait for a client that reads too slowly
-    #[arg(long, env, default_value = "262144", value_name = "BYTES", value_parser = clap::value_parser!(u32).range(65_536..))]
-    max_outbound_bytes: u32,
-    /// How long a client may take nothing of what waits for it
-    #[arg(long, env, default_value = "5000", value_name = "MS", value_parser = positive_milliseconds)]
-    write_timeout_ms: Milliseconds,
-    /// How long the head of an HTTP request may take
-    #[arg(long, env, default_value = "5000", value_name = "MS", value_parser = positive_milliseconds)]
-    header_timeout_ms: Milliseconds,
-    /// Silence after which a client is pinged; 0 is never
-    #[arg(long, env, default_value = "25000", value_name = "MS")]
-    ping_interval_ms: Milliseconds,
-    /// Silence after a ping after which the client is taken for dead
-    #[arg(long, env, default_value = "10000", value_name = "MS", value_parser = positive_milliseconds)]
-    pong_timeout_ms: Milliseconds,
+    #[command(flatten)]
+    proxies: ProxyArgs,
 }
 
 impl GatewayArgs {
+    /// What is wrong with the settings together.
+    pub(crate) fn problem(&self) -> Option<String> {
+        self.proxies.problem().map(str::to_owned)
+    }
+
     pub(crate) fn workers(&self) -> usize {
         self.workers.or_else(|| available_parallelism().ok()).map_or(1, NonZeroUsize::get)
     }
@@ -98,22 +72,16 @@ impl GatewayArgs {
             name: self.gateway_name.clone().unwrap_or_else(|| format!("{}:{port}", host_name())),
             allowed_origins: self.allowed_origin.clone(),
             session: SessionConfig {
-                limits: LimitsConfig {
-                    message_rate: limits.message_rate,
-                    message_burst: limits.message_burst,
-                    bad_messages: limits.max_bad_messages,
-                },
-                keepalive: KeepaliveConfig { interval: limits.ping_interval_ms.0, timeout: limits.pong_timeout_ms.0 },
+                limits: limits.messages(),
+                keepalive: limits.keepalive(),
                 unavailable_after: self.unavailable_after_ms.0,
                 resume_window: self.resume_window_ms.0,
                 ..SessionConfig::default()
             },
-            socket: SocketSettings {
-                header_timeout: limits.header_timeout_ms.0,
-                max_message_bytes: limits.max_message_bytes as usize,
-                max_outbound_bytes: limits.max_outbound_bytes as usize,
-                write_timeout: limits.write_timeout_ms.0,
-            },
+            socket: limits.socket(),
+            census: limits.census(),
+            max_sockets: limits.max_sockets(),
+            proxies: self.proxies.settings(),
             matchmaker_grace: self.matchmaker_grace_ms.0,
             link_pings,
             drain_spread: self.drain_spread_ms.0,

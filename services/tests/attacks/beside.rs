@@ -5,7 +5,7 @@ use std::fs;
 use std::time::Duration;
 
 use futures_util::future::join;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
@@ -63,8 +63,31 @@ impl Beside {
         Beside::watch(gateway.address("WebSocket"), address, vec![matchmaker, gateway]).await
     }
 
+    /// The same, where nobody is paired without a token.
+    #[allow(dead_code, reason = "for the rows of identity.rs")]
+    pub(crate) async fn with_token(settings: &[(&str, &str)], token: &str) -> Self {
+        let flags = [&["standalone", "--grpc-listen", "127.0.0.1:0"], GATEWAY].concat();
+        let duet = Duet::start_with(&flags, &environment(settings));
+        let (gateway, matchmaker) = (duet.address("WebSocket"), duet.address("gRPC"));
+        let mut pair = [Client::connect(&gateway).await, Client::connect(&gateway).await];
+        for client in &mut pair {
+            client.say(&json!({"type": "auth", "token": token}).to_string()).await;
+            client.expect("authenticated").await;
+            client.available().await;
+        }
+        let [mut waiter, mut comer] = pair;
+        waiter.expect("waiting").await;
+        waiter.expect("matched").await;
+        comer.expect("matched").await;
+        Beside::watch_pair(waiter, comer, gateway, matchmaker, vec![duet])
+    }
+
     async fn watch(gateway: String, matchmaker: String, processes: Vec<Duet>) -> Self {
         let (waiter, comer, _) = pair(&gateway).await;
+        Beside::watch_pair(waiter, comer, gateway, matchmaker, processes)
+    }
+
+    fn watch_pair(waiter: Client, comer: Client, gateway: String, matchmaker: String, processes: Vec<Duet>) -> Self {
         let (attack, ends) = watch::channel(Attack::GoesOn);
         let mut processes: Vec<Watched> = processes.into_iter().map(Watched::new).collect();
         // The pair's, who will have gone when this is looked at again.

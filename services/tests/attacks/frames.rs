@@ -119,7 +119,13 @@ async fn f10_one_byte_in_each_of_65_536_fragments_costs_no_more_than_the_message
 
 #[tokio::test]
 async fn f13_pings_from_one_that_reads_no_pongs_end_and_hold_no_memory() {
-    let beside = Beside::with(&[("WRITE_TIMEOUT_MS", "300")]).await;
+    let beside = Beside::with(&[
+        ("WRITE_TIMEOUT_MS", "300"),
+        ("CONTROL_FRAME_RATE", "0"),
+        ("FRAME_RATE", "0"),
+        ("BYTE_RATE", "0"),
+    ])
+    .await;
     let mut raw = Raw::connect(&beside.gateway).await;
     let pings: Vec<u8> = (0..1000).flat_map(|_| frame(PING, &[7; 125])).collect();
     let flood = async { while raw.stream.write_all(&pings).await.is_ok() {} };

@@ -32,17 +32,8 @@ const ELSEWHERE: &[(&str, &str)] = &[
 
 /// Rows whose limits this version does not have.
 const MISSING: &[(&str, &str)] = &[
-    ("H15", "needs TRUSTED_PROXIES: attacks/limits.rs"),
-    ("H16", "needs TRUSTED_PROXIES: attacks/limits.rs"),
-    ("H18", "needs CONNECT_RATE_PER_ADDRESS: attacks/limits.rs"),
-    ("H19", "needs MAX_CONNECTIONS: attacks/limits.rs"),
     ("H24", "needs tokens: attacks/identity.rs"),
-    ("F11", "needs FRAME_RATE: attacks/limits.rs"),
-    ("F12", "needs CONTROL_FRAME_RATE: attacks/limits.rs"),
-    ("F14", "needs CONTROL_FRAME_RATE: attacks/limits.rs"),
     ("M09", "needs AUTH_REQUIRED: attacks/identity.rs"),
-    ("M10", "needs WISH_RATE: attacks/limits.rs"),
-    ("R03", "needs MAX_CONNECTIONS_PER_ADDRESS: attacks/limits.rs"),
     ("R09", "needs tokens: attacks/identity.rs"),
     ("R10", "needs AUTH_TIMEOUT_MS: attacks/identity.rs"),
     ("T01", "needs tokens: attacks/identity.rs"),
@@ -63,6 +54,7 @@ const SOURCES: &[&str] = &[
     include_str!("tokens.rs"),
     include_str!("rooms.rs"),
     include_str!("grpc.rs"),
+    include_str!("limits.rs"),
 ];
 
 /// The rows that the tests' names begin with, each with what the test's comment says, or else its name.

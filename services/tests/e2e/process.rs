@@ -94,6 +94,8 @@ fn command(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_duet"));
     // What the tester's shell has set is not what is tested.
     command.env_clear().env("RUST_BACKTRACE", "1").args(args);
+    // The crowds of these tests come from one address.
+    command.envs([("MAX_CONNECTIONS_PER_ADDRESS", "0"), ("CONNECT_RATE_PER_ADDRESS", "0")]);
     command
 }
 

@@ -5,14 +5,15 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::time::Duration;
 
+use duet_proto::close::CloseCode;
 use duet_proto::ids::SessionNumber;
 use duet_proto::time::Time;
 use tokio::sync::Notify;
 use tokio::time::sleep_until;
 
 use super::Worker;
-use crate::server::Ended;
-use crate::server::connection::Connection;
+use crate::server::connection::{Connection, SocketEnd};
+use crate::server::{Ended, Refused};
 use crate::session::Session;
 
 /// Who is to be given its time, and when.
@@ -41,8 +42,9 @@ impl Worker {
     /// costs a look for nothing.
     pub(super) fn arm(&self, connection: &Connection) {
         let stall = connection.stalled.get().map(|since| since + self.shared.settings.socket.write_timeout);
+        let begun = connection.begun.get().map(|since| since + self.shared.settings.socket.message_timeout);
         let deadline = connection.session.borrow().poll_timeout();
-        let Some(deadline) = [stall, deadline].into_iter().flatten().min() else { return };
+        let Some(deadline) = [stall, begun, deadline].into_iter().flatten().min() else { return };
         let armed = connection.armed.get();
         if armed.is_some_and(|armed| armed <= deadline) {
             return;
@@ -97,11 +99,18 @@ impl Worker {
             let connection = self.connections.borrow().get(&number).cloned();
             let Some(connection) = connection else { continue };
             connection.armed.set(None);
-            let patience = self.shared.settings.socket.write_timeout;
-            if connection.stalled.get().is_some_and(|since| since + patience <= now) {
+            let settings = &self.shared.settings.socket;
+            if connection.stalled.get().is_some_and(|since| since + settings.write_timeout <= now) {
                 connection.stalled.set(None);
                 connection.outbox.borrow_mut().abort();
                 connection.wake();
+                self.shared.counts.refused(Refused::WriteTime);
+            }
+            if connection.begun.get().is_some_and(|since| since + settings.message_timeout <= now) {
+                connection.begun.set(None);
+                connection.outbox.borrow_mut().end(SocketEnd::Close(CloseCode::Policy));
+                connection.wake();
+                self.shared.counts.refused(Refused::MessageTime);
             }
             self.feed(&connection, Session::handle_timeout);
         }

@@ -86,7 +86,7 @@ impl Judge {
             Output::Text(text) => self.told(str::from_utf8(&text).unwrap()),
             Output::Frame { kind, .. } => self.framed(kind),
             Output::Close(_) | Output::Abort => self.closed = true,
-            Output::Ping | Output::Fault { .. } => {}
+            Output::Ping | Output::Limited(_) | Output::Fault { .. } => {}
         }
     }
 
@@ -158,7 +158,7 @@ fn frame_of(heard: &Heard, session: &Session, sent: u64) -> Down {
 proptest! {
     #[test]
     fn the_client_is_told_a_story_that_makes_sense(inputs in prop::collection::vec(input(), 1..150)) {
-        let mut script = Script { session: session(1), now: Time::ZERO };
+        let mut script = Script { session: session(1), now: Time::ZERO, limited: Vec::new() };
         let mut judge = Judge::default();
         for input in inputs {
             let now = script.now;
@@ -179,7 +179,7 @@ proptest! {
                     session.handle_link_down(now);
                 }
                 Input::Wait(seconds) => {
-                    session.handle_bytes(now);
+                    session.handle_traffic(Traffic::default(), now);
                     script.now = now + Duration::from_secs(seconds);
                     script.session.handle_timeout(script.now);
                 }

@@ -5,9 +5,10 @@ use std::future;
 use std::rc::Rc;
 use std::time::Duration;
 
-use duet_gateway::server::{Matchmakers, Settings, serve_worker};
+use duet_gateway::server::{Accepted, Matchmakers, Settings, serve_worker};
 use duet_matchmaker::Config;
 use duet_matchmaker::server::{PortConfig, Replica};
+use futures_util::TryStreamExt;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use tokio::sync::{Notify, watch};
@@ -127,7 +128,7 @@ async fn matchmaker() -> turmoil::Result {
 }
 
 async fn gateway(index: usize, resets: watch::Receiver<()>) -> turmoil::Result {
-    let incoming = incoming(client::PORT).await?;
+    let incoming = incoming(client::PORT).await?.map_ok(|io| Accepted { io, from: None });
     let endpoint = Endpoint::from_shared(format!("http://{MATCHMAKER}:{GRPC_PORT}"))?;
     let settings = Settings { name: gateway_name(index), ..Settings::default() };
     let end = serve_worker(settings, incoming, Matchmakers::GrpcOver(connector(resets), vec![endpoint])).await;
