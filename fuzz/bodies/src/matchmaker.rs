@@ -113,8 +113,10 @@ impl World {
             }
             Input::LinkOverflows { link, fits } => {
                 let Some(link) = self.link(link) else { return };
-                self.up.remove(&link);
                 self.machine.link_overflowed(link, fits.into(), now);
+                // What sessions that end are told goes the way of all that did not fit.
+                self.drain();
+                self.up.remove(&link);
             }
             Input::Says { link, session, client_seq, act } => {
                 let Some(link) = self.link(link) else { return };
