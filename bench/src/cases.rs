@@ -85,6 +85,7 @@ fn session() -> Session {
         partner: client(2),
         initiator: true,
         waited: Duration::ZERO,
+        shown: None,
     };
     session.handle_frame(down(Down::Matched(matched)), at());
     drain(&mut session);

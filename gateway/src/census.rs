@@ -24,11 +24,20 @@ pub struct CensusConfig {
     pub burst_per_address: u32,
     /// Connections of one user whose token was verified.
     pub per_user: u32,
+    /// Bad tokens from one address within [`BAD_TOKEN_WINDOW`].
+    pub bad_tokens: u32,
 }
 
 impl Default for CensusConfig {
     fn default() -> Self {
-        CensusConfig { connections: 0, per_address: 256, rate_per_address: 50, burst_per_address: 100, per_user: 3 }
+        CensusConfig {
+            connections: 0,
+            per_address: 256,
+            rate_per_address: 50,
+            burst_per_address: 100,
+            per_user: 3,
+            bad_tokens: 30,
+        }
     }
 }
 
@@ -42,6 +51,11 @@ pub enum NoPlace {
     /// For that address just now.
     TooFast {
         /// When there will be one.
+        retry_after: Duration,
+    },
+    /// For that address until its bad tokens are forgotten.
+    BadTokens {
+        /// When they are.
         retry_after: Duration,
     },
 }
@@ -63,6 +77,9 @@ struct Address {
     connections: u32,
     /// Up to which time its connections are used up: the further it lies ahead, the fewer may come now.
     used_until: Time,
+    bad_tokens: u32,
+    /// When they are forgotten.
+    bad_until: Time,
     /// Whether it stands among those that are leaving.
     is_leaving: bool,
 }
@@ -82,6 +99,9 @@ impl Census {
         if reached(address.connections, self.config.per_address) {
             return Err(NoPlace::AddressFull);
         }
+        if now < address.bad_until && reached(address.bad_tokens, self.config.bad_tokens) {
+            return Err(NoPlace::BadTokens { retry_after: address.bad_until.since(now) });
+        }
         match self.wait(address, now) {
             Duration::ZERO => Ok(()),
             retry_after => Err(NoPlace::TooFast { retry_after }),
@@ -95,8 +115,7 @@ impl Census {
         self.connections += 1;
         if let Some(from) = from {
             let interval = self.interval();
-            let new = || Address { connections: 0, used_until: now, is_leaving: false };
-            let address = self.addresses.entry(from).or_insert_with(new);
+            let address = self.addresses.entry(from).or_insert_with(|| Address::new(now));
             address.connections += 1;
             address.used_until = address.used_until.max(now) + interval;
         }
@@ -112,12 +131,27 @@ impl Census {
         };
         address.connections = address.connections.saturating_sub(1);
         if address.connections == 0 && !address.is_leaving {
-            if address.used_until <= now {
+            if address.known_until() <= now {
                 self.addresses.remove(&from);
             } else {
                 address.is_leaving = true;
-                self.leaving.push_back((address.used_until, from));
+                self.leaving.push_back((address.known_until(), from));
             }
+        }
+        self.forget(now);
+    }
+
+    /// Somebody there showed a token that was never good.
+    pub fn bad_token(&mut self, from: AddressBlock, now: Time) {
+        let address = self.addresses.entry(from).or_insert_with(|| Address::new(now));
+        if address.bad_until <= now {
+            address.bad_tokens = 0;
+            address.bad_until = now + BAD_TOKEN_WINDOW;
+        }
+        address.bad_tokens = address.bad_tokens.saturating_add(1);
+        if address.connections == 0 && !address.is_leaving {
+            address.is_leaving = true;
+            self.leaving.push_back((address.known_until(), from));
         }
         self.forget(now);
     }
@@ -170,15 +204,26 @@ impl Census {
             self.leaving.pop_front();
             let Some(address) = self.addresses.get_mut(&from) else { continue };
             address.is_leaving = false;
-            if address.connections == 0 && (address.used_until <= now || self.leaving.len() >= MAX_LEAVING) {
+            if address.connections == 0 && (address.known_until() <= now || self.leaving.len() >= MAX_LEAVING) {
                 self.addresses.remove(&from);
             } else if address.connections == 0 {
                 // It came and went again meanwhile.
                 address.is_leaving = true;
-                self.leaving.push_back((address.used_until, from));
+                self.leaving.push_back((address.known_until(), from));
                 return;
             }
         }
+    }
+}
+
+impl Address {
+    fn new(now: Time) -> Self {
+        Address { connections: 0, used_until: now, bad_tokens: 0, bad_until: now, is_leaving: false }
+    }
+
+    /// Until when there is something to know of it, if nobody is connected from there.
+    fn known_until(&self) -> Time {
+        self.used_until.max(self.bad_until)
     }
 }
 
@@ -186,6 +231,8 @@ fn reached<N: PartialOrd + Default>(count: N, limit: N) -> bool {
     limit > N::default() && count >= limit
 }
 
+/// How long an address's bad tokens are counted together.
+pub const BAD_TOKEN_WINDOW: Duration = Duration::from_secs(600);
 /// Addresses that are remembered although nobody is connected from there.
 const MAX_LEAVING: usize = 65_536;
 
@@ -207,8 +254,14 @@ mod tests {
         Census::new(config)
     }
 
-    const NONE: CensusConfig =
-        CensusConfig { connections: 0, per_address: 0, rate_per_address: 0, burst_per_address: 0, per_user: 0 };
+    const NONE: CensusConfig = CensusConfig {
+        connections: 0,
+        per_address: 0,
+        rate_per_address: 0,
+        burst_per_address: 0,
+        per_user: 0,
+        bad_tokens: 0,
+    };
 
     #[test]
     fn without_bounds_everybody_has_a_place() {
@@ -269,6 +322,22 @@ mod tests {
             census.disconnect(from(number), at(0));
         }
         assert!(census.leaving.len() <= MAX_LEAVING && census.addresses.len() <= MAX_LEAVING);
+    }
+
+    #[test]
+    fn bad_tokens_shut_an_address_out_for_a_while_and_no_other() {
+        let mut census = census(CensusConfig { bad_tokens: 3, ..NONE });
+        let block = from(1).unwrap();
+        for _ in 0..3 {
+            assert_eq!(census.check(from(1), at(0)), Ok(()));
+            census.bad_token(block, at(0));
+        }
+        let refused = NoPlace::BadTokens { retry_after: BAD_TOKEN_WINDOW - Duration::from_secs(1) };
+        assert_eq!(census.check(from(1), at(1000)), Err(refused));
+        assert_eq!(census.check(from(2), at(1000)), Ok(()));
+        assert_eq!(census.connect(from(1), at(600_000)), Ok(()));
+        census.disconnect(from(1), at(600_000));
+        assert!(census.addresses.is_empty() && census.leaving.is_empty());
     }
 
     #[test]

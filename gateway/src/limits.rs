@@ -70,6 +70,8 @@ pub enum Limit {
     ControlRate,
     /// What is kept for a client that acknowledges nothing.
     Unacknowledged,
+    /// The time for a token, or the time that a token is good for.
+    AuthTime,
 }
 
 /// What to do with a message.

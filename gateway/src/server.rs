@@ -37,6 +37,7 @@ mod proxies;
 mod readiness;
 mod routes;
 mod socket;
+mod verifier;
 mod worker;
 
 pub use accept::Accepted;
@@ -47,6 +48,7 @@ pub use listen::bind;
 pub use matchmakers::{Address, Carrier, Connector, Matchmakers, MemoryDialer};
 use places::Places;
 use readiness::Readiness;
+pub use verifier::{TokenRules, Verifier};
 
 /// How a gateway is to behave. The defaults are those of the executable.
 #[derive(Clone, Debug)]
@@ -57,6 +59,8 @@ pub struct Settings {
     pub allowed_origins: AllowedOrigins,
     /// What sessions are bound by.
     pub session: SessionConfig,
+    /// Who checks tokens; goes with [`IdentityConfig::verifies`](crate::session::IdentityConfig::verifies).
+    pub verifier: Option<Arc<Verifier>>,
     /// What sockets are bound by.
     pub socket: SocketSettings,
     /// How many may connect.
@@ -107,6 +111,7 @@ impl Default for Settings {
             name: "gateway".to_owned(),
             allowed_origins: AllowedOrigins::default(),
             session: SessionConfig::default(),
+            verifier: None,
             socket: SocketSettings::default(),
             census: CensusConfig::default(),
             max_sockets: 0,

@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use duet_proto::close::CloseCode;
-use duet_proto::frame::{Attach, Identity, Up, Wishes};
+use duet_proto::frame::{Attach, Up, Wishes};
 use duet_proto::ids::{ClientId, RoomId};
-use duet_proto::json::{ErrorCode, Refusal, ServerMessage};
+use duet_proto::json::{ErrorCode, Refusal, ServerMessage, Token};
 use duet_proto::time::Time;
 
 use crate::keepalive::{Keepalive, KeepaliveConfig, Liveness};
@@ -19,6 +19,7 @@ use crate::limits::{Limit, LimitsConfig, MessageLimits, Traffic, TrafficLimits};
 
 mod activity;
 mod departing;
+mod identity;
 mod incoming;
 mod links;
 mod numbered;
@@ -31,6 +32,8 @@ mod tests;
 
 use activity::Activity;
 use departing::Departing;
+use identity::Known;
+pub use identity::{IdentityConfig, NotVerified, Verified};
 use resumable::Resumable;
 pub use resumable::ResumeTokens;
 
@@ -39,6 +42,8 @@ pub use resumable::ResumeTokens;
 pub struct SessionConfig {
     /// How often a client may speak.
     pub limits: LimitsConfig,
+    /// How clients are to say who they are.
+    pub identity: IdentityConfig,
     /// How a dead connection is found.
     pub keepalive: KeepaliveConfig,
     /// How long a wish waits for a link before it is refused as `unavailable`.
@@ -53,6 +58,7 @@ impl Default for SessionConfig {
     fn default() -> Self {
         SessionConfig {
             limits: LimitsConfig::default(),
+            identity: IdentityConfig::default(),
             keepalive: KeepaliveConfig::default(),
             unavailable_after: Duration::from_secs(3),
             report_window: Duration::from_secs(60),
@@ -79,6 +85,8 @@ pub enum Output {
     Close(CloseCode),
     /// Drop the connection: nobody is there. Nothing is sent to the client after it.
     Abort,
+    /// Check this token, and hand over what comes of it by [`handle_verified`](Session::handle_verified).
+    Verify(Token),
     /// Count that the client ran into this limit. What it was told stands in outputs of its own.
     Limited(Limit),
     /// Log a fault of ours, which the client was told by this id.
@@ -101,7 +109,11 @@ pub enum Output {
 pub struct Session {
     config: Arc<SessionConfig>,
     client: ClientId,
-    identity: Option<Identity>,
+    identity: Option<Box<Known>>,
+    /// While a token is checked: whom its client says to be.
+    verifying: Option<Box<Option<String>>>,
+    /// Until when a token has to come.
+    auth_by: Option<Time>,
     link: Link,
     activity: Activity,
     /// The room that it has left, while the matchmaker can't be told.
@@ -154,6 +166,8 @@ impl Session {
         let mut session = Session {
             client,
             identity: None,
+            verifying: None,
+            auth_by: config.identity.required.then(|| now + config.identity.timeout),
             link: Link::DownSince(link_down_since),
             activity: Activity::Idle,
             departing: None,
@@ -241,6 +255,7 @@ impl Session {
         if self.closed {
             return;
         }
+        self.check_identity(now);
         match self.keepalive.handle_timeout(&self.config.keepalive, now) {
             Liveness::Fine => {}
             Liveness::Ask => self.outputs.push_back(Output::Ping),
@@ -251,7 +266,12 @@ impl Session {
     /// When to call [`handle_timeout`](Self::handle_timeout) next. `None`: the connection is closing and nothing is due.
     pub fn poll_timeout(&self) -> Option<Time> {
         let with_matchmaker = [self.ack_deadline(), self.settle_deadline(), self.resume_deadline()];
-        let with_client = [self.keepalive.timeout(&self.config.keepalive), self.drain_at, self.wish_deadline()];
+        let with_client = [
+            self.keepalive.timeout(&self.config.keepalive),
+            self.drain_at,
+            self.wish_deadline(),
+            self.identity_deadline(),
+        ];
         match self.detached_deadline().or(self.ends_by) {
             _ if self.is_over => None,
             Some(end) => with_matchmaker.into_iter().flatten().chain([end]).min(),
@@ -282,7 +302,7 @@ impl Session {
         let claim = self.departing.as_ref().map(|departing| departing.client_seq);
         Up::Attach(Box::new(Attach {
             client: self.client,
-            identity: self.identity.clone(),
+            identity: self.identity.as_ref().map(|known| known.at(now)),
             attempt: self.departing.as_ref().map_or(self.attempt, |departing| departing.place.ticket.attempt),
             doing: self.doing(now),
             resumable: self.resumable.as_ref().map(|resumable| Box::new(resumable.announcement(window, claim, now))),

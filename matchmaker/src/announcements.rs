@@ -10,7 +10,7 @@ use duet_proto::time::Time;
 
 use crate::machine::Breach;
 use crate::resumable::Resumable;
-use crate::sessions::{Session, SessionKey, State, Wish};
+use crate::sessions::{Known, Session, SessionKey, State, Wish};
 use crate::{LinkKey, Matchmaker, Output};
 
 impl Matchmaker {
@@ -61,7 +61,7 @@ impl Matchmaker {
             link,
             number,
             client: attach.client,
-            identity: attach.identity,
+            identity: attach.identity.map(|identity| Known::new(identity, now)),
             attached: now,
             ticket: TicketNumber::default(),
             wish: None,
@@ -98,7 +98,7 @@ impl Matchmaker {
         now: Time,
     ) -> Result<(), Breach> {
         self.move_to(session, link, number);
-        self.sessions[session].identity = attach.identity;
+        self.sessions[session].identity = attach.identity.map(|identity| Known::new(identity, now));
         let client_seq = match attach.resumable {
             Some(announced) => self.catch_up_log(session, &announced, now)?,
             None => 0,

@@ -10,7 +10,7 @@ use crate::matching::Return;
 use crate::output::Report;
 use crate::pool::Turn;
 use crate::resuming::Wanted;
-use crate::sessions::{SessionKey, State, Wish};
+use crate::sessions::{Known, SessionKey, State, Wish};
 use crate::{Matchmaker, Output};
 
 /// What a report says.
@@ -51,7 +51,7 @@ impl Matchmaker {
             Up::End | Up::ResumeSession { .. } | Up::Adopted | Up::Settle { .. } | Up::Forward(_) => Ok(()),
             Up::Attach(_) => Err(Breach("a session attached twice")),
             Up::Identify(identity) => {
-                self.sessions[session].identity = Some(identity);
+                self.sessions[session].identity = Some(Known::new(identity, now));
                 Ok(())
             }
             Up::Join(join) => self.join(session, join, now),

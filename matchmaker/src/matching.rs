@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use duet_proto::frame::{Down, Matched, PartnerLeftReason};
+use duet_proto::frame::{Down, Identity, Matched, PartnerLeftReason};
 use duet_proto::ids::{ClientId, RoomId};
 use duet_proto::time::Time;
 use rand::Rng;
@@ -195,6 +195,7 @@ impl Matchmaker {
             partner: self.sessions[room.partner_of(session)].client,
             initiator: room.members[0].session == session,
             waited: now.since(self.sessions[session].wish().turn.queued),
+            shown: self.sessions[room.partner_of(session)].proved().map(shown),
         };
         self.tell(session, Down::Matched(matched));
     }
@@ -214,6 +215,11 @@ impl Matchmaker {
         let client = self.sessions[partner].client;
         self.sessions[session].last_partner = Some(LastPartner { client, room, parted: now, reason: None });
     }
+}
+
+/// What a partner gets to know. Until when it holds is none of its business.
+fn shown(identity: &Identity) -> Box<Identity> {
+    Box::new(Identity { expires_in: None, ..identity.clone() })
 }
 
 /// How many a session is kept apart from at a time. The oldest is let go first: it would be soonest anyway. Entries that have

@@ -8,7 +8,7 @@ use duet_proto::time::Time;
 
 use crate::Matchmaker;
 use crate::rooms::{Member, Room};
-use crate::sessions::{Session, State};
+use crate::sessions::{Known, Session, State};
 
 /// The machine at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -166,7 +166,7 @@ impl Matchmaker {
                 State::InHalfRoom(room) => SessionState::Matched { room },
             },
             pool: session.wish.as_ref().map(|wish| &wish.wishes.pool),
-            identity: session.identity.as_ref(),
+            identity: session.identity.as_deref().map(Known::identity),
             detached: session.is_detached(),
             gateway: &self.links.hello(session.link).gateway,
             attached: session.attached,

@@ -218,7 +218,7 @@ impl Matchmaker {
         let resumable = known.resumable.as_ref().expect("only these have tokens");
         SessionResumed {
             client: known.client,
-            identity: known.identity.clone(),
+            identity: known.identity.as_ref().map(|known| known.at(now)),
             ticket: known.ticket,
             doing: self.doing(session, now),
             wishes: known.wish.as_ref().map(|wish| wish.wishes.clone()),

@@ -25,7 +25,7 @@ pub(crate) struct Session {
     pub(crate) link: LinkKey,
     pub(crate) number: SessionNumber,
     pub(crate) client: ClientId,
-    pub(crate) identity: Option<Identity>,
+    pub(crate) identity: Option<Box<Known>>,
     pub(crate) attached: Time,
     /// The latest; its attempt is the highest that the gateway has used.
     pub(crate) ticket: TicketNumber,
@@ -37,6 +37,29 @@ pub(crate) struct Session {
     pub(crate) apart: Vec<(ClientId, Time)>,
     /// If it outlives its socket.
     pub(crate) resumable: Option<Box<Resumable>>,
+}
+
+/// Who its client says it is, and until when that is proved.
+#[derive(Debug)]
+pub(crate) struct Known {
+    identity: Identity,
+    expires: Option<Time>,
+}
+
+impl Known {
+    pub(crate) fn new(identity: Identity, now: Time) -> Box<Self> {
+        Box::new(Known { expires: identity.expires_in.map(|left| now + left), identity })
+    }
+
+    /// As it was told.
+    pub(crate) fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// What another gateway is to be told.
+    pub(crate) fn at(&self, now: Time) -> Identity {
+        Identity { expires_in: self.expires.map(|expires| expires.since(now)), ..self.identity.clone() }
+    }
 }
 
 /// What a session asked for, and its turn.
@@ -76,6 +99,11 @@ impl Session {
     pub(crate) fn resumable_mut(&mut self) -> Option<(ClientId, &mut Resumable)> {
         let client = self.client;
         self.resumable.as_deref_mut().map(|resumable| (client, resumable))
+    }
+
+    /// Who it is, if that is proved.
+    pub(crate) fn proved(&self) -> Option<&Identity> {
+        self.identity.as_deref().map(Known::identity).filter(|identity| identity.verified)
     }
 
     /// Whether it has no socket.

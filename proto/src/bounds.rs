@@ -21,6 +21,8 @@ pub const AVOID: usize = 16;
 pub const USER_ID: usize = 128;
 /// Characters of a token.
 pub const TOKEN: usize = 4096;
+/// Bytes of the claims that are shown to partners, as JSON.
+pub const PUBLIC_CLAIMS: usize = 1024;
 /// Characters of a region.
 pub const REGION: usize = 64;
 /// Characters of a `roomId` that a client sends back.

@@ -21,6 +21,8 @@ pub enum CloseCode {
     Restart,
     /// The client is too slow for its own messages.
     TryAgainLater,
+    /// The identity is not proved, or not any more.
+    Unauthorized,
     /// The session goes on over another connection.
     ResumedElsewhere,
 }
@@ -45,6 +47,7 @@ impl CloseCode {
             | CloseCode::Unsupported
             | CloseCode::InvalidUtf8
             | CloseCode::Policy
+            | CloseCode::Unauthorized
             | CloseCode::TooBig => false,
         }
     }
@@ -60,6 +63,7 @@ impl CloseCode {
             CloseCode::Internal => (1011, "internal error"),
             CloseCode::Restart => (1012, "gateway is going away, reconnect"),
             CloseCode::TryAgainLater => (1013, "too slow to read its messages"),
+            CloseCode::Unauthorized => (4401, "unauthorized"),
             CloseCode::ResumedElsewhere => (4409, "resumed elsewhere"),
         }
     }

@@ -106,6 +106,18 @@ pub struct Identity {
     pub user: String,
     /// Whether a token proved it.
     pub verified: bool,
+    /// What of the token's claims is shown to partners: the text of a JSON object of up to [`crate::bounds::PUBLIC_CLAIMS`] bytes.
+    pub public_claims: Option<Bytes>,
+    /// For how much longer the proof holds, at the time of the frame; `None`: without end. Whole milliseconds: the rest is lost on
+    /// the wire.
+    pub expires_in: Option<Duration>,
+}
+
+impl Identity {
+    /// Somebody who says so.
+    pub fn unverified(user: String) -> Self {
+        Identity { user, verified: false, public_claims: None, expires_in: None }
+    }
 }
 
 /// Asks for a partner.
@@ -247,6 +259,8 @@ pub struct Matched {
     pub initiator: bool,
     /// How long the session had waited. Whole milliseconds: the rest is lost on the wire.
     pub waited: Duration,
+    /// Who the other is, if that is proved.
+    pub shown: Option<Box<Identity>>,
 }
 
 /// Why a room ended.

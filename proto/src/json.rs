@@ -6,5 +6,5 @@ mod server;
 mod signal;
 
 pub use client::{ClientMessage, IceState, Numbered, Token};
-pub use server::{ErrorCode, Refusal, ResumedRoom, ResumedState, ServerMessage, numbered};
+pub use server::{ErrorCode, Partner, Refusal, ResumedRoom, ResumedState, ServerMessage, numbered};
 pub use signal::{Signal, SignalKind};

@@ -100,7 +100,12 @@ fn server_messages_are_written_as_the_golden_file_says() {
         ServerMessage::Authenticated { user_id: "ann \"the\" one".to_owned(), verified: false },
         ServerMessage::Waiting { pool: pool.clone(), position: Some(3) },
         ServerMessage::Waiting { pool, position: None },
-        ServerMessage::Matched { room_id: RoomId::from_random([3; 16]), partner_id: client(2), initiator: true },
+        ServerMessage::Matched {
+            room_id: RoomId::from_random([3; 16]),
+            partner_id: client(2),
+            initiator: true,
+            partner: None,
+        },
         ServerMessage::PartnerLeft { reason: PartnerLeftReason::Left, requeued: true },
         ServerMessage::PartnerLeft { reason: PartnerLeftReason::Next, requeued: false },
         ServerMessage::PartnerLeft { reason: PartnerLeftReason::Disconnected, requeued: true },

@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use duet_proto::link::LinkPings;
 
 mod gateway;
+mod identity;
 mod limits;
 mod matchmaker;
 mod proxies;

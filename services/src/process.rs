@@ -2,9 +2,10 @@
 
 use std::future::Future;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
-use duet_gateway::server::{Ended, Gateway, Matchmakers, MemoryDialer, Settings, bind};
+use duet_gateway::server::{Ended, Gateway, Matchmakers, MemoryDialer, Settings, Verifier, bind};
 use duet_matchmaker::server::{PortConfig, Replica};
 use duet_proto::link::LinkPings;
 use tokio::net::TcpListener;
@@ -27,6 +28,7 @@ use grpc_socket::GrpcSocket;
 pub(crate) fn standalone(args: cli::Standalone) -> Result<(), Failure> {
     runtime(Builder::new_current_thread())?.block_on(async {
         let mut signals = Signals::listen()?;
+        let verifier = verifier(&args.gateway)?;
         let (listeners, address) = bind_gateway(&args.gateway)?;
         let metrics = bind_metrics(&args.operations).await?;
         let grpc = match args.grpc_listen {
@@ -36,7 +38,8 @@ pub(crate) fn standalone(args: cli::Standalone) -> Result<(), Failure> {
         let replica = Replica::start(args.matchmaker.name(), args.matchmaker.config());
         let dial = replica.clone();
         let matchmakers = Matchmakers::Memory(MemoryDialer::new(move |hello| dial.connect(hello)));
-        let gateway = start_gateway(args.gateway.settings(address.port(), args.link.pings()), listeners, matchmakers)?;
+        let gateway =
+            start_gateway(args.gateway.settings(address.port(), verifier, args.link.pings()), listeners, matchmakers)?;
         serve_metrics(metrics, &gateway);
         greeting::standalone(address, grpc.as_ref().and_then(|listener| listener.local_addr().ok()));
         let port =
@@ -53,11 +56,13 @@ pub(crate) fn standalone(args: cli::Standalone) -> Result<(), Failure> {
 pub(crate) fn gateway(args: cli::Gateway) -> Result<(), Failure> {
     runtime(Builder::new_current_thread())?.block_on(async {
         let mut signals = Signals::listen()?;
+        let verifier = verifier(&args.gateway)?;
         let (listeners, address) = bind_gateway(&args.gateway)?;
         let metrics = bind_metrics(&args.operations).await?;
         let addresses = args.matchmaker_url.0.iter().map(|matchmaker| matchmaker.address.clone());
         let matchmakers = Matchmakers::Grpc(addresses.collect());
-        let gateway = start_gateway(args.gateway.settings(address.port(), args.link.pings()), listeners, matchmakers)?;
+        let gateway =
+            start_gateway(args.gateway.settings(address.port(), verifier, args.link.pings()), listeners, matchmakers)?;
         serve_metrics(metrics, &gateway);
         greeting::gateway(address, &args.matchmaker_url.0);
         run_gateway(gateway, &mut signals, args.drain.drain_limit_ms.0).await.map(drop)
@@ -99,6 +104,15 @@ fn bind_gateway(args: &GatewayArgs) -> Result<(Vec<std::net::TcpListener>, Socke
 async fn bind_grpc(address: SocketAddr) -> Result<TcpListener, Failure> {
     let listener = TcpListener::bind(address).await;
     listener.map_err(|error| Failure::environment(format!("can't listen on {address} (GRPC_LISTEN)"), &error))
+}
+
+/// Who checks tokens. What its keys need goes on by itself.
+fn verifier(args: &GatewayArgs) -> Result<Option<Arc<Verifier>>, Failure> {
+    let verifier = args.verifier().map_err(Failure::Setting)?;
+    if let Some(verifier) = verifier.clone() {
+        tokio::spawn(async move { verifier.keep_keys().await });
+    }
+    Ok(verifier)
 }
 
 async fn bind_metrics(args: &OperationsArgs) -> Result<Option<Metrics>, Failure> {

@@ -12,6 +12,7 @@ use sha1::{Digest, Sha1};
 
 use super::{Refused, Shared};
 use crate::census::NoPlace;
+use crate::session::NotVerified;
 
 /// A refused upgrade. Its body is `{"code","message"}`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,6 +74,10 @@ impl From<NoPlace> for (Refused, Refusal) {
                 let refusal = too_many("there are too many connections from this address");
                 (Refused::AddressConnections, refusal.retry_after(ADDRESS_FULL_RETRY))
             }
+            NoPlace::BadTokens { retry_after } => {
+                let refusal = too_many("too many bad tokens came from this address");
+                (Refused::BadTokens, refusal.retry_after(retry_after))
+            }
             NoPlace::TooFast { retry_after } => {
                 let refusal = too_many("too many connections come from this address at once");
                 (Refused::AddressRate, refusal.retry_after(retry_after))
@@ -96,6 +101,40 @@ pub(super) fn check_client(shared: &Shared, worker: usize, headers: &HeaderMap) 
         return Err((Refused::Unavailable, unavailable("unavailable", "the matchmaker can't be reached")));
     }
     Ok(())
+}
+
+/// The token of a request, as `Authorization: Bearer` has it. `Err`: there is something, but no token.
+pub(super) fn bearer(headers: &HeaderMap) -> Result<Option<&str>, NotVerified> {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    let token = value.to_str().ok().and_then(|value| value.split_once(' '));
+    let token = token.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")).map(|(_, token)| token.trim());
+    match (token, values.next()) {
+        (Some(token), None) => Ok(Some(token)),
+        _ => Err(NotVerified::Bad),
+    }
+}
+
+/// A request's token proves nothing.
+impl From<NotVerified> for (Refused, Refusal) {
+    fn from(why: NotVerified) -> Self {
+        let unauthorized = |message| {
+            let refusal = Refusal::new(StatusCode::UNAUTHORIZED, "unauthorized", message);
+            (Refused::Unauthorized, refusal.with(header::WWW_AUTHENTICATE, "Bearer error=\"invalid_token\""))
+        };
+        match why {
+            NotVerified::Bad => unauthorized("the token is not accepted"),
+            NotVerified::Expired => unauthorized("the token has expired"),
+            NotVerified::NoKeys => {
+                (Refused::Unavailable, unavailable("unavailable", "tokens can't be checked just now"))
+            }
+            NotVerified::TooManyConnections => {
+                let message = "this user has too many connections";
+                let refusal = Refusal::new(StatusCode::TOO_MANY_REQUESTS, "too-many-connections", message);
+                (Refused::UserConnections, refusal.retry_after(ADDRESS_FULL_RETRY))
+            }
+        }
+    }
 }
 
 /// The handshake of RFC 6455 section 4.2.1; the key to answer.

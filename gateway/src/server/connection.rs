@@ -9,6 +9,8 @@ use duet_proto::close::CloseCode;
 use duet_proto::ids::SessionNumber;
 use duet_proto::time::Time;
 
+use super::places::{Place, UserPlace};
+use crate::addresses::AddressBlock;
 use crate::framing;
 use crate::session::Session;
 
@@ -19,6 +21,10 @@ pub(super) struct Connection {
     pub(super) link: usize,
     pub(super) session: RefCell<Session>,
     pub(super) outbox: RefCell<Outbox>,
+    /// Its client's, while there is a socket.
+    pub(super) place: Cell<Option<Place>>,
+    /// Its user's, likewise.
+    pub(super) user_place: Cell<Option<Box<UserPlace>>>,
     /// Whether it is counted among those without a socket.
     pub(super) is_detached: Cell<bool>,
     /// Since when the client takes nothing of what waits for it.
@@ -32,8 +38,16 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    pub(super) fn new(number: SessionNumber, link: usize, session: Session, max_outbound_bytes: usize) -> Self {
+    pub(super) fn new(
+        number: SessionNumber,
+        link: usize,
+        session: Session,
+        place: Place,
+        max_outbound_bytes: usize,
+    ) -> Self {
         Connection {
+            place: Cell::new(Some(place)),
+            user_place: Cell::new(None),
             number,
             link,
             session: RefCell::new(session),
@@ -44,6 +58,20 @@ impl Connection {
             armed: Cell::new(None),
             waker: Cell::new(None),
         }
+    }
+
+    /// Where its client connects from.
+    pub(super) fn from(&self) -> Option<AddressBlock> {
+        let place = self.place.take();
+        let from = place.as_ref().and_then(Place::from);
+        self.place.set(place);
+        from
+    }
+
+    /// The socket is gone: others may have its client's place.
+    pub(super) fn vacate(&self) {
+        self.place.set(None);
+        self.user_place.set(None);
     }
 
     /// The socket's task waits for something to send.

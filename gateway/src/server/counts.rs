@@ -31,8 +31,10 @@ pub enum Refused {
     Sockets,
     /// The page's origin.
     Origin,
-    /// A token that was none, or a connection that never showed one.
+    /// A token that proves nothing.
     Unauthorized,
+    /// An address from which too many bad tokens came.
+    BadTokens,
     /// This gateway is going away.
     Draining,
     /// The matchmaker is away.
@@ -43,7 +45,7 @@ pub enum Refused {
 
 impl Refused {
     /// All, in the order in which they are counted.
-    pub const ALL: [Refused; 22] = [
+    pub const ALL: [Refused; 24] = [
         Refused::Limit(Limit::MessageRate),
         Refused::Limit(Limit::WishRate),
         Refused::Limit(Limit::BadMessages),
@@ -51,6 +53,7 @@ impl Refused {
         Refused::Limit(Limit::FrameRate),
         Refused::Limit(Limit::ControlRate),
         Refused::Limit(Limit::Unacknowledged),
+        Refused::Limit(Limit::AuthTime),
         Refused::MessageTime,
         Refused::MessageSize,
         Refused::OutboundBytes,
@@ -63,6 +66,7 @@ impl Refused {
         Refused::Sockets,
         Refused::Origin,
         Refused::Unauthorized,
+        Refused::BadTokens,
         Refused::Draining,
         Refused::Unavailable,
         Refused::UntrustedProxy,
@@ -78,6 +82,7 @@ impl Refused {
             Refused::Limit(Limit::FrameRate) => "frame-rate",
             Refused::Limit(Limit::ControlRate) => "control-frame-rate",
             Refused::Limit(Limit::Unacknowledged) => "unacknowledged",
+            Refused::Limit(Limit::AuthTime) => "auth-time",
             Refused::MessageTime => "message-time",
             Refused::MessageSize => "message-size",
             Refused::OutboundBytes => "outbound-bytes",
@@ -90,6 +95,7 @@ impl Refused {
             Refused::Sockets => "sockets",
             Refused::Origin => "origin",
             Refused::Unauthorized => "unauthorized",
+            Refused::BadTokens => "bad-tokens",
             Refused::Draining => "draining",
             Refused::Unavailable => "unavailable",
             Refused::UntrustedProxy => "untrusted-proxy",

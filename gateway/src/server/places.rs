@@ -3,6 +3,8 @@
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use duet_proto::time::Time;
+
 use super::Shared;
 use crate::addresses::AddressBlock;
 use crate::census::{Census, CensusConfig, NoPlace};
@@ -18,6 +20,11 @@ impl Places {
 
     fn census(&self) -> MutexGuard<'_, Census> {
         self.0.lock().expect("no code that holds this lock panics")
+    }
+
+    /// A token that was never good came from there.
+    pub(super) fn bad_token(&self, from: AddressBlock, now: Time) {
+        self.census().bad_token(from, now);
     }
 
     pub(super) fn connections(&self) -> usize {
@@ -41,6 +48,13 @@ impl Place {
         let from = from.map(Into::into);
         shared.places.census().connect(from, shared.clock.now())?;
         Ok(Place { shared: shared.clone(), from })
+    }
+}
+
+impl Place {
+    /// Whose it is.
+    pub(super) fn from(&self) -> Option<AddressBlock> {
+        self.from
     }
 }
 

@@ -2,8 +2,8 @@
 
 use std::net::IpAddr;
 
-use axum::extract::Request;
 use http::HeaderValue;
+use http::request::Parts;
 use ppp::v2::{Addresses, Command, Header};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
@@ -12,13 +12,13 @@ use super::{Refused, Shared};
 use crate::addresses;
 
 /// The address that counts for a request. A header from somebody who is not trusted is counted, and warned of once.
-pub(super) fn client_address(shared: &Shared, request: &Request) -> Option<IpAddr> {
-    let Peer(peer) = *request.extensions().get()?;
+pub(super) fn client_address(shared: &Shared, request: &Parts) -> Option<IpAddr> {
+    let Peer(peer) = *request.extensions.get()?;
     let (peer, proxies) = (peer?, &shared.settings.proxies);
     if proxies.protocol {
         return Some(peer);
     }
-    let lines = request.headers().get_all(proxies.header.name());
+    let lines = request.headers.get_all(proxies.header.name());
     if !proxies.trusted.contains(peer) {
         if lines.iter().next().is_some() {
             distrust(shared, proxies.header.name());

@@ -22,10 +22,11 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::Ended;
 use super::connection::{Connection, Outgoing, SocketEnd};
-use super::places::Place;
-use super::worker::Worker;
+use super::places::{Place, UserPlace};
+use super::worker::{Opening, Worker};
 use crate::framing::{self, FrameReader, Received};
 use crate::limits::Traffic;
+use crate::session::Verified;
 
 /// A request that was answered with 101.
 pub(super) struct Upgrade {
@@ -35,6 +36,8 @@ pub(super) struct Upgrade {
     pub(super) is_v1: bool,
     /// Its client's.
     pub(super) place: Place,
+    /// Who its client is, if the request proved it.
+    pub(super) verified: Option<Box<(Verified, UserPlace)>>,
 }
 
 /// Gives every socket that upgrades a task. `S` is what [`serve`](super::accept::serve) accepts.
@@ -49,13 +52,14 @@ where
 }
 
 /// The socket and what has come after the request; `None` if the client is gone before it reads the answer to its upgrade.
-async fn upgraded<S>(upgrade: OnUpgrade) -> Option<(S, Bytes)>
+async fn upgraded<S>(upgrade: Upgrade) -> Option<(S, Opening, Bytes)>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let upgraded = upgrade.await.ok()?;
+    let Upgrade { on_upgrade, is_v1, place, verified } = upgrade;
+    let upgraded = on_upgrade.await.ok()?;
     let parts = upgraded.downcast::<TokioIo<S>>().expect("accept.rs serves nothing else");
-    Some((parts.io.into_inner(), parts.read_buf))
+    Some((parts.io.into_inner(), Opening { is_v1, place, verified }, parts.read_buf))
 }
 
 /// One connection from its upgrade to its end. This future is most of what an idle connection costs: what it holds across an `await`
@@ -64,11 +68,10 @@ async fn run<S>(upgrade: Upgrade, worker: Rc<Worker>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let Upgrade { on_upgrade, is_v1, place } = upgrade;
+    let Some((stream, opening, already_read)) = Box::pin(upgraded::<S>(upgrade)).await else { return };
     let worker = &*worker;
-    let counted = worker.count_socket(place);
-    let Some((stream, already_read)) = Box::pin(upgraded::<S>(on_upgrade)).await else { return };
-    let connection = worker.open(is_v1);
+    let counted = worker.count_socket();
+    let connection = worker.open(opening);
     let mut socket = Socket::new(stream, worker, &connection);
     // Given away whole: even an empty rest would hold hyper's buffer for as long as the connection.
     let early = socket.hear_early(already_read);

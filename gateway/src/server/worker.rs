@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::io;
 use std::net::TcpListener;
 use std::ops::Deref;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::sync::Arc;
 
 use duet_proto::close::CloseCode;
@@ -21,14 +21,16 @@ use tokio::task::JoinSet;
 
 use super::clock::Clock;
 use super::connection::{Connection, Outgoing, SocketEnd};
+use super::places::{Place, UserPlace};
 use super::{Accepted, Ended, Refused, Shared, Stage, accept, links, routes, socket};
 use crate::limits::Traffic;
-use crate::session::{Output, ResumeTokens, Session};
+use crate::session::{Output, ResumeTokens, Session, Verified};
 
 mod coalescing;
 mod ending;
 mod slots;
 mod timers;
+mod tokens;
 
 use ending::DRAIN_PACE;
 use slots::{LinkSlot, LinkState};
@@ -62,7 +64,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let (upgraded, upgrades) = mpsc::channel(PENDING_UPGRADES);
-    let worker = Rc::new(Worker::new(index, shared.clone()));
+    let worker = Rc::new_cyclic(|this| Worker::new(this.clone(), index, shared.clone()));
     // None of these ends by itself, so the end of one is the worker's.
     let mut essential = JoinSet::new();
     for link in 0..shared.matchmakers.count() {
@@ -89,6 +91,13 @@ where
     }
 }
 
+/// What a connection begins with.
+pub(super) struct Opening {
+    pub(super) is_v1: bool,
+    pub(super) place: Place,
+    pub(super) verified: Option<Box<(Verified, UserPlace)>>,
+}
+
 /// Sessions that a worker keeps without their sockets. With more, those whose connections break end at once.
 const MAX_DETACHED: usize = 16_384;
 /// What a socket reads at most before it is written to.
@@ -98,6 +107,8 @@ const PENDING_UPGRADES: usize = 1024;
 
 /// A worker's state. Everything in it is borrowed only between two awaits.
 pub(super) struct Worker {
+    /// Itself, for what goes on by itself.
+    this: Weak<Worker>,
     pub(super) index: usize,
     pub(super) shared: Arc<Shared>,
     pub(super) clock: Clock,
@@ -119,9 +130,10 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    fn new(index: usize, shared: Arc<Shared>) -> Self {
+    fn new(this: Weak<Worker>, index: usize, shared: Arc<Shared>) -> Self {
         let clock = shared.clock;
         Worker {
+            this,
             index,
             clock,
             connections: RefCell::default(),
@@ -138,7 +150,8 @@ impl Worker {
     }
 
     /// A client has come: begins its session, which ends when the guard is dropped.
-    pub(super) fn open(&self, is_v1: bool) -> OpenConnection<'_> {
+    pub(super) fn open(&self, opening: Opening) -> OpenConnection<'_> {
+        let Opening { is_v1, place, verified } = opening;
         let number = self.opened.get() + 1;
         self.opened.set(number);
         let link = self.link_for(number);
@@ -155,12 +168,18 @@ impl Worker {
         if up {
             session.handle_link_up(now);
         }
+        let user_place = verified.map(|verified| {
+            let (verified, user_place) = *verified;
+            session.handle_verified(Ok(verified), now);
+            Box::new(user_place)
+        });
         if self.shared.readiness.is_draining() {
             // Its upgrade was under way when the drain began.
             session.handle_drain(DRAIN_PACE, now);
         }
         let max_outbound_bytes = self.shared.settings.socket.max_outbound_bytes;
-        let connection = Rc::new(Connection::new(SessionNumber(number), link, session, max_outbound_bytes));
+        let connection = Rc::new(Connection::new(SessionNumber(number), link, session, place, max_outbound_bytes));
+        connection.user_place.set(user_place);
         self.connections.borrow_mut().insert(connection.number, connection.clone());
         self.pass_outputs(&connection);
         OpenConnection { worker: self, connection }
@@ -173,6 +192,7 @@ impl Worker {
             SocketEnd::Close(CloseCode::TooBig) => drop(self.shared.counts.refused(Refused::MessageSize)),
             _ => {}
         }
+        connection.vacate();
         let is_full = self.detached.get() == MAX_DETACHED;
         self.feed(connection, |session, now| session.handle_socket_end(end.is_final() || is_full, now));
         if is_full {
@@ -208,7 +228,8 @@ impl Worker {
 
     fn pass_outputs(&self, connection: &Connection) {
         let mut is_news = false;
-        while let Some(output) = connection.session.borrow_mut().poll_output() {
+        loop {
+            let Some(output) = connection.session.borrow_mut().poll_output() else { break };
             is_news |= !matches!(output, Output::Frame { .. });
             let mut outbox = connection.outbox.borrow_mut();
             match output {
@@ -217,6 +238,10 @@ impl Worker {
                 Output::Ping => outbox.push(Outgoing::Ping),
                 Output::Close(code) => outbox.end(SocketEnd::Close(code)),
                 Output::Abort => outbox.end(SocketEnd::Abort),
+                Output::Verify(token) => {
+                    drop(outbox);
+                    self.verify(connection, token);
+                }
                 Output::Limited(limit) => drop(self.shared.counts.refused(Refused::Limit(limit))),
                 Output::Fault { id, what } => tracing::error!(id, what, "a session met a fault of ours"),
                 Output::Frame { kind, client_seq } => {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use duet_proto::close::CloseCode;
-use duet_proto::frame::{Forward, Identity, Up, Wishes};
+use duet_proto::frame::{Forward, Up, Wishes};
 use duet_proto::ids::RoomId;
 use duet_proto::json::{ClientMessage, ErrorCode, Refusal, ServerMessage, Signal};
 use duet_proto::time::Time;
@@ -53,6 +53,9 @@ impl Session {
             // Whose message it is will be known when the resume is answered.
             return self.refuse_unavailable();
         }
+        if self.refuse_stranger(&message) {
+            return;
+        }
         if matches!(message, ClientMessage::Available(_) | ClientMessage::Next { .. }) {
             match self.limits.wish(&self.config.limits, now) {
                 Verdict::Fine => {}
@@ -60,7 +63,7 @@ impl Session {
             }
         }
         match message {
-            ClientMessage::Auth { user, token } => self.authenticate(user, token.is_some(), now),
+            ClientMessage::Auth { user, token } => self.authenticate(user, token, now),
             ClientMessage::Available(wishes) => self.available(wishes, now),
             ClientMessage::Signal { room, signal } => self.signal(room.as_deref(), signal, now),
             ClientMessage::Next { room } => self.next(room.as_deref(), now),
@@ -78,21 +81,6 @@ impl Session {
             self.limited(Limit::BadMessages);
             self.close(CloseCode::Policy);
         }
-    }
-
-    /// Without a verifier the user is who the client says, and marked unverified.
-    fn authenticate(&mut self, user: Option<String>, has_token: bool, now: Time) {
-        let Some(user) = user else {
-            if has_token {
-                let why = "this gateway has no verifier for a `token`; give a `userId`";
-                return self.refuse_as(ErrorCode::Unauthorized, why);
-            }
-            return self.refuse_bad_message(Refusal::invalid("`userId` is missing".to_owned()), now);
-        };
-        let identity = Identity { user: user.clone(), verified: false };
-        self.identity = Some(identity.clone());
-        self.push_frame(Up::Identify(identity));
-        self.tell(&ServerMessage::Authenticated { user_id: user, verified: false });
     }
 
     fn available(&mut self, wishes: Wishes, now: Time) {

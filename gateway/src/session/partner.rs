@@ -6,7 +6,7 @@
 use bytes::Bytes;
 use duet_proto::frame::{Down, DownFrame, Forward, Matched, Up};
 use duet_proto::ids::TicketNumber;
-use duet_proto::json::ServerMessage;
+use duet_proto::json::{Partner, ServerMessage};
 use duet_proto::time::Time;
 
 use super::activity::{Activity, InRoom, Seeking};
@@ -184,8 +184,10 @@ pub(super) fn fate_text(frame: &Down) -> Bytes {
             let position = Some(*position).filter(|position| *position > 0);
             ServerMessage::Waiting { pool: pool.clone(), position }.text()
         }
-        Down::Matched(Matched { room, partner, initiator, .. }) => {
-            ServerMessage::Matched { room_id: *room, partner_id: *partner, initiator: *initiator }.text()
+        Down::Matched(Matched { room, partner, initiator, shown, .. }) => {
+            let shown = shown.as_deref().and_then(Partner::of);
+            ServerMessage::Matched { room_id: *room, partner_id: *partner, initiator: *initiator, partner: shown }
+                .text()
         }
         Down::Forward(forward) => forward.text.clone(),
         Down::PartnerLeft { reason, requeued, .. } => {

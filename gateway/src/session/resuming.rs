@@ -83,7 +83,6 @@ impl Session {
         let is_detached = resumable.detached_since.is_some();
         let (state, room) = state(&resumed.doing);
         self.client = resumed.client;
-        self.identity = resumed.identity;
         self.attempt = resumed.ticket.attempt;
         self.wishes = resumed.wishes;
         self.parted = resumed.last_room.map(|last| (last.room, now - last.parted));
@@ -95,6 +94,7 @@ impl Session {
             let text = if is_void { ServerMessage::Void.text() } else { fate_text(frame) };
             self.send_fate(*seq, &text);
         }
+        self.take_over_identity(resumed.identity, now);
         if is_detached {
             // The client was gone before it got it back.
             if let Some(resumable) = &mut self.resumable {

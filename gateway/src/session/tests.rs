@@ -11,6 +11,7 @@ use duet_proto::ids::{RoomId, SessionNumber, TicketNumber};
 use super::*;
 use crate::limits::{Limit, Traffic};
 
+mod identity;
 mod links;
 mod numbered;
 mod random;
@@ -139,6 +140,7 @@ fn matched(attempt: u32, round: u32) -> Down {
         partner: client(2),
         initiator: true,
         waited: Duration::ZERO,
+        shown: None,
     })
 }
 
@@ -352,7 +354,7 @@ fn ping_is_answered_whatever_is_going_on() {
 #[test]
 fn auth_is_taken_as_given_and_announced() {
     let mut script = Script::linked();
-    let identity = Identity { user: "ann".to_owned(), verified: false };
+    let identity = duet_proto::frame::Identity::unverified("ann".to_owned());
     let accepted = r#"{"type":"authenticated","userId":"ann","verified":false}"#;
     assert_eq!(
         script.says(r#"{"type":"auth","userId":"ann"}"#),

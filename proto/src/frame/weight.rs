@@ -71,7 +71,7 @@ impl SessionResumed {
 
 impl Identity {
     fn weight(&self) -> usize {
-        self.user.len()
+        self.user.len() + self.public_claims.as_ref().map_or(0, bytes::Bytes::len)
     }
 }
 

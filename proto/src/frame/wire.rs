@@ -1,6 +1,7 @@
 //! Typed frames to protobuf and back. Whatever breaks a rule of `signaling.proto` is an [`InvalidFrame`]; a kind that this
 //! version doesn't know is no frame at all.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::time::Duration;
 
@@ -116,6 +117,7 @@ impl From<Down> for down_frame::Kind {
                 partner_id: Bytes::copy_from_slice(matched.partner.as_bytes()),
                 initiator: matched.initiator,
                 waited_ms: milliseconds(matched.waited),
+                partner: matched.shown.map(|shown| (*shown).into()),
             }),
             Down::Forward(forward) => down_frame::Kind::Forward(forward.into()),
             Down::Resume { ticket, received, passed } => {
@@ -169,6 +171,7 @@ impl TryFrom<down_frame::Kind> for Down {
                 partner: partner_id(&matched.partner_id)?,
                 initiator: matched.initiator,
                 waited: Duration::from_millis(matched.waited_ms),
+                shown: matched.partner.map(|partner| partner.try_into().map(Box::new)).transpose()?,
             }),
             down_frame::Kind::Forward(forward) => Down::Forward(forward.try_into()?),
             down_frame::Kind::Resume(resume) => Down::Resume {
@@ -264,7 +267,14 @@ impl TryFrom<v1::Attach> for Attach {
 
 impl From<Identity> for v1::Identify {
     fn from(identity: Identity) -> Self {
-        v1::Identify { user_id: identity.user, verified: identity.verified }
+        // The text was checked when it came to be.
+        let public_claims = identity.public_claims.map(|claims| String::from_utf8_lossy(&claims).into_owned());
+        v1::Identify {
+            user_id: identity.user,
+            verified: identity.verified,
+            public_claims: public_claims.unwrap_or_default(),
+            expires_in_ms: identity.expires_in.map(milliseconds),
+        }
     }
 }
 
@@ -273,7 +283,20 @@ impl TryFrom<v1::Identify> for Identity {
 
     fn try_from(identify: v1::Identify) -> Result<Self, InvalidFrame> {
         let user = bounded(identify.user_id, bounds::USER_ID, "user_id is too long")?;
-        Ok(Identity { user, verified: identify.verified })
+        let claims = identify.public_claims;
+        if claims.len() > bounds::PUBLIC_CLAIMS {
+            return Err(InvalidFrame("public_claims are too long"));
+        }
+        let is_object = || serde_json::from_str::<HashMap<String, serde::de::IgnoredAny>>(&claims).is_ok();
+        if !claims.is_empty() && !is_object() {
+            return Err(InvalidFrame("public_claims are no JSON object"));
+        }
+        Ok(Identity {
+            user,
+            verified: identify.verified,
+            public_claims: (!claims.is_empty()).then(|| claims.into()),
+            expires_in: identify.expires_in_ms.map(Duration::from_millis),
+        })
     }
 }
 

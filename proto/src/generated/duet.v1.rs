@@ -279,6 +279,12 @@ pub struct Identify {
     /// Whether a token proved it.
     #[prost(bool, tag = "2")]
     pub verified: bool,
+    /// What of the token's claims the operator shows to partners: the text of a JSON object of up to 1024 bytes, or empty.
+    #[prost(string, tag = "3")]
+    pub public_claims: ::prost::alloc::string::String,
+    /// For how much longer the proof holds, in milliseconds; absent: without end.
+    #[prost(uint64, optional, tag = "4")]
+    pub expires_in_ms: ::core::option::Option<u64>,
 }
 /// Asks for a partner. While the session waits: keeps the place in the queue, takes the new wishes.
 /// In a room that the gateway has not seen yet: declines it.
@@ -452,6 +458,9 @@ pub struct Matched {
     /// How long it had waited, in milliseconds: its place, should it be requeued.
     #[prost(uint64, tag = "5")]
     pub waited_ms: u64,
+    /// Who the partner is, if that is proved. Without an end.
+    #[prost(message, optional, tag = "6")]
+    pub partner: ::core::option::Option<Identify>,
 }
 /// The room is over.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
-use crate::frame::{PartnerLeftReason, PoolName};
+use crate::frame::{Identity, PartnerLeftReason, PoolName};
 use crate::ids::{ClientId, RoomId};
 use crate::token::ResumeToken;
 
@@ -73,6 +73,15 @@ pub enum ServerMessage {
         partner_id: ClientId,
         /// Whether this one makes the offer.
         initiator: bool,
+        /// What may be shown of the other.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        partner: Option<Partner>,
+    },
+    /// The identity of this client holds for no longer than that.
+    TokenExpiring {
+        /// Then the connection is closed, unless a new token comes.
+        #[serde(rename = "inMs", serialize_with = "milliseconds")]
+        remaining: Duration,
     },
     /// The room is over.
     PartnerLeft {
@@ -98,6 +107,30 @@ pub enum ServerMessage {
         #[serde(rename = "reconnectInMs", serialize_with = "milliseconds")]
         reconnect_in: Duration,
     },
+}
+
+/// What is shown of a partner whose identity is proved.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Partner {
+    /// Who it is.
+    pub user_id: String,
+    /// What else of its token the operator shows.
+    #[serde(flatten)]
+    pub claims: serde_json::Map<String, serde_json::Value>,
+}
+
+impl Partner {
+    /// What an identity shows, if it is proved.
+    pub fn of(identity: &Identity) -> Option<Self> {
+        if !identity.verified {
+            return None;
+        }
+        let claims = identity.public_claims.as_ref().and_then(|claims| serde_json::from_slice(claims).ok());
+        let mut claims: serde_json::Map<_, _> = claims.unwrap_or_default();
+        claims.remove("userId");
+        Some(Partner { user_id: identity.user.clone(), claims })
+    }
 }
 
 impl ServerMessage {

@@ -2,15 +2,17 @@
 
 use std::net::IpAddr;
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
 use clap::Args;
 use duet_gateway::origins::AllowedOrigins;
-use duet_gateway::server::Settings;
+use duet_gateway::server::{Settings, Verifier};
 use duet_gateway::session::SessionConfig;
 use duet_proto::link::LinkPings;
 
+use super::identity::IdentityArgs;
 use super::limits::LimitArgs;
 use super::proxies::ProxyArgs;
 use super::values::{Milliseconds, host_name, process_name, resume_window};
@@ -50,6 +52,8 @@ pub(crate) struct GatewayArgs {
     #[arg(long, env, default_value = "250", value_name = "MICROSECONDS", value_parser = clap::value_parser!(u64).range(..=10_000))]
     coalesce_us: u64,
     #[command(flatten)]
+    identity: IdentityArgs,
+    #[command(flatten)]
     limits: LimitArgs,
     #[command(flatten)]
     proxies: ProxyArgs,
@@ -61,23 +65,30 @@ impl GatewayArgs {
         self.proxies.problem().map(str::to_owned)
     }
 
+    /// Who checks tokens, or what is wrong with those settings.
+    pub(crate) fn verifier(&self) -> Result<Option<Arc<Verifier>>, String> {
+        self.identity.verifier()
+    }
+
     pub(crate) fn workers(&self) -> usize {
         self.workers.or_else(|| available_parallelism().ok()).map_or(1, NonZeroUsize::get)
     }
 
     /// `port` is the one that was bound.
-    pub(crate) fn settings(&self, port: u16, link_pings: LinkPings) -> Settings {
+    pub(crate) fn settings(&self, port: u16, verifier: Option<Arc<Verifier>>, link_pings: LinkPings) -> Settings {
         let limits = &self.limits;
         Settings {
             name: self.gateway_name.clone().unwrap_or_else(|| format!("{}:{port}", host_name())),
             allowed_origins: self.allowed_origin.clone(),
             session: SessionConfig {
                 limits: limits.messages(),
+                identity: self.identity.config(),
                 keepalive: limits.keepalive(),
                 unavailable_after: self.unavailable_after_ms.0,
                 resume_window: self.resume_window_ms.0,
                 ..SessionConfig::default()
             },
+            verifier,
             socket: limits.socket(),
             census: limits.census(),
             max_sockets: limits.max_sockets(),

@@ -28,6 +28,9 @@ pub(crate) struct LimitArgs {
     /// Connections from one address at once
     #[arg(long, env, default_value = "100", value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
     connect_burst_per_address: u32,
+    /// Bad tokens from one address within ten minutes, before it may not connect for the rest of them
+    #[arg(long, env, default_value = "30", value_name = "COUNT")]
+    max_bad_tokens_per_address: u32,
     /// Messages a second from one connection in the long run; 0 is no limit of bytes, frames and wishes either
     #[arg(long, env, default_value = "100", value_name = "COUNT")]
     message_rate: u32,
@@ -125,6 +128,7 @@ impl LimitArgs {
             rate_per_address: self.connect_rate_per_address,
             burst_per_address: self.connect_burst_per_address,
             per_user: self.max_connections_per_user,
+            bad_tokens: self.max_bad_tokens_per_address,
         }
     }
 

@@ -63,14 +63,13 @@ impl Beside {
         Beside::watch(gateway.address("WebSocket"), address, vec![matchmaker, gateway]).await
     }
 
-    /// The same, where nobody is paired without a token.
-    #[allow(dead_code, reason = "for the rows of identity.rs")]
-    pub(crate) async fn with_token(settings: &[(&str, &str)], token: &str) -> Self {
+    /// The same, where nobody is paired without a token, nor two of the same user.
+    pub(crate) async fn with_tokens(settings: &[(&str, &str)], tokens: [&str; 2]) -> Self {
         let flags = [&["standalone", "--grpc-listen", "127.0.0.1:0"], GATEWAY].concat();
         let duet = Duet::start_with(&flags, &environment(settings));
         let (gateway, matchmaker) = (duet.address("WebSocket"), duet.address("gRPC"));
         let mut pair = [Client::connect(&gateway).await, Client::connect(&gateway).await];
-        for client in &mut pair {
+        for (client, token) in pair.iter_mut().zip(tokens) {
             client.say(&json!({"type": "auth", "token": token}).to_string()).await;
             client.expect("authenticated").await;
             client.available().await;

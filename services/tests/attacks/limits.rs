@@ -15,24 +15,24 @@ use crate::raw::{CONTINUES, PING, Raw, TEXT, TEXT_BEGINS, frame};
 use crate::request::{get, handshake};
 
 /// Where attackers are: another address than the pair's.
-const ATTACKER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
+pub(crate) const ATTACKER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 const PONG: u8 = 0x8a;
 
 /// An upgrade that was asked for from an address.
-struct Upgrade {
-    stream: TcpStream,
+pub(crate) struct Upgrade {
+    pub(crate) stream: TcpStream,
     /// In lower case.
-    head: String,
+    pub(crate) head: String,
 }
 
 impl Upgrade {
-    fn status(&self) -> &str {
+    pub(crate) fn status(&self) -> &str {
         self.head.split(' ').nth(1).unwrap_or("closed")
     }
 }
 
 /// Asks for an upgrade from that address, with lines of header.
-async fn upgrade_from(address: Ipv4Addr, gateway: &str, headers: &str) -> Upgrade {
+pub(crate) async fn upgrade_from(address: Ipv4Addr, gateway: &str, headers: &str) -> Upgrade {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind((address, 0).into()).unwrap();
     let mut stream = socket.connect(gateway.parse().unwrap()).await.unwrap();

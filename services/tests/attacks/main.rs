@@ -10,8 +10,7 @@ mod frames;
 mod grpc;
 mod http;
 mod http2;
-// Switched on with the tokens that its rows are about.
-// mod identity;
+mod identity;
 mod limits;
 mod messages;
 mod rates;

@@ -7,6 +7,8 @@ use serde_json::Value;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::handshake::client::Request;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
@@ -28,7 +30,18 @@ pub(crate) struct Client {
 impl Client {
     /// Connects and reads `ready`.
     pub(crate) async fn connect(gateway: &str) -> Self {
-        let (socket, _) = connect_async(format!("ws://{gateway}/ws")).await.unwrap();
+        Client::connect_by(format!("ws://{gateway}/ws").into_client_request().unwrap()).await
+    }
+
+    /// The same with a token in the request.
+    pub(crate) async fn connect_with(gateway: &str, token: &str) -> Self {
+        let mut request = format!("ws://{gateway}/ws").into_client_request().unwrap();
+        request.headers_mut().insert("Authorization", format!("Bearer {token}").parse().unwrap());
+        Client::connect_by(request).await
+    }
+
+    async fn connect_by(request: Request) -> Self {
+        let (socket, _) = connect_async(request).await.unwrap();
         let mut client = Client { socket, id: String::new() };
         let ready = client.expect("ready").await;
         client.id = ready["clientId"].as_str().unwrap().to_owned();

@@ -11,6 +11,7 @@ mod disasters;
 mod frames;
 mod heard;
 mod http;
+mod identity;
 mod links;
 mod phone;
 mod process;

@@ -6,13 +6,12 @@ use tokio::time::timeout;
 
 use super::Worker;
 use super::slots::LinkSlot;
-use crate::server::places::Place;
 
 impl Worker {
-    /// Counts a socket, and keeps its client's place, until the guard is dropped.
-    pub(in crate::server) fn count_socket(&self, place: Place) -> SocketCount<'_> {
+    /// Counts a socket until the guard is dropped.
+    pub(in crate::server) fn count_socket(&self) -> SocketCount<'_> {
         self.sockets.set(self.sockets.get() + 1);
-        SocketCount { worker: self, _place: place }
+        SocketCount { worker: self }
     }
 
     /// Tells all clients to go, spread over time, and waits until they are gone.
@@ -49,7 +48,6 @@ impl Worker {
 /// One socket that a drain waits for.
 pub(in crate::server) struct SocketCount<'a> {
     worker: &'a Worker,
-    _place: Place,
 }
 
 impl Drop for SocketCount<'_> {

@@ -86,7 +86,7 @@ impl Judge {
             Output::Text(text) => self.told(str::from_utf8(&text).unwrap()),
             Output::Frame { kind, .. } => self.framed(kind),
             Output::Close(_) | Output::Abort => self.closed = true,
-            Output::Ping | Output::Limited(_) | Output::Fault { .. } => {}
+            Output::Ping | Output::Limited(_) | Output::Verify(_) | Output::Fault { .. } => {}
         }
     }
 
@@ -138,6 +138,7 @@ fn frame_of(heard: &Heard, session: &Session, sent: u64) -> Down {
             partner: client(2),
             initiator: false,
             waited: Duration::ZERO,
+            shown: None,
         }),
         HeardKind::Forward(ahead) => {
             let newest = match &session.activity {

@@ -60,7 +60,7 @@ async fn a_page_leads_to_the_next_and_nobody_is_missed_or_listed_twice() {
 async fn sessions_and_rooms_tell_what_is_known_of_them() {
     let running = Running::start().await;
     let mut gateway = crowd(&running, 3).await;
-    gateway.send(frame(3, Up::Identify(Identity { user: "ada".into(), verified: true })));
+    gateway.send(frame(3, Up::Identify(Identity { verified: true, ..Identity::unverified("ada".into()) })));
     gateway.send(frame(1, forward(1, 1, 10)));
     gateway.send(frame(2, forward(1, 1, 10)));
     gateway.send(frame(2, Up::Ack { ticket: TicketNumber { attempt: 1, round: 0 }, seq: 1 }));

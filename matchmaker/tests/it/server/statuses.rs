@@ -74,7 +74,7 @@ async fn a_gateway_that_says_no_hello_is_not_waited_for() {
 async fn what_breaks_a_rule_is_refused_by_rule() {
     let running = Running::start().await;
     let attached = || frame(1, attach(client(1)));
-    let too_long = Up::Identify(duet_proto::frame::Identity { user: "u".repeat(129), verified: false });
+    let too_long = Up::Identify(duet_proto::frame::Identity::unverified("u".repeat(129)));
     let no_text = Up::Forward(duet_proto::frame::Forward {
         ticket: duet_proto::ids::TicketNumber { attempt: 1, round: 0 },
         seq: 1,

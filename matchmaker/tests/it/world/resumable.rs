@@ -116,7 +116,7 @@ impl World {
             Speech::Large { ticket, seq, bytes } => {
                 Up::Forward(Forward { ticket, seq, text: Bytes::from(vec![b'x'; bytes]) })
             }
-            Speech::Identify(user) => Up::Identify(Identity { user, verified: false }),
+            Speech::Identify(user) => Up::Identify(Identity::unverified(user)),
             Speech::Broken { ticket } => Up::Broken { ticket },
             Speech::Detach => Up::Detach,
             Speech::Resume { token, next, ack, attempt } => {

@@ -1,0 +1,133 @@
+//! The settings of who clients are: how their tokens are checked.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::Args;
+use clap::builder::BoolishValueParser;
+use duet_gateway::server::{TokenRules, Verifier};
+use duet_gateway::session::IdentityConfig;
+use http::Uri;
+
+use super::values::{Milliseconds, positive_milliseconds};
+
+/// How clients say who they are.
+#[derive(Args)]
+#[command(next_help_heading = "Gateway: identity")]
+pub(crate) struct IdentityArgs {
+    /// Secret by which tokens are signed (JWT, HS256), at least 32 bytes [default: tokens are not checked]
+    #[arg(long, env, hide_env_values = true, value_name = "SECRET")]
+    jwt_secret: Option<String>,
+    /// File with that secret; a newline at its end does not count
+    #[arg(long, env, value_name = "PATH")]
+    jwt_secret_file: Option<PathBuf>,
+    /// File with the public key by which tokens are checked, in PEM: RSA (RS256), P-256 (ES256) or Ed25519 (EdDSA)
+    #[arg(long, env, value_name = "PATH")]
+    jwt_public_key_file: Option<PathBuf>,
+    /// Where the public keys are, as a JSON Web Key Set
+    #[arg(long, env, value_name = "URL")]
+    jwks_url: Option<Uri>,
+    /// How far apart fetches of the keys are at least, whatever tokens name
+    #[arg(long, env, default_value = "30000", value_name = "MS", value_parser = positive_milliseconds)]
+    jwks_cooldown_ms: Milliseconds,
+    /// Who may have issued tokens (`iss`) [default: anybody with the key]
+    #[arg(long, env, default_value = "", hide_default_value = true, value_name = "NAME[,NAME]")]
+    jwt_issuer: String,
+    /// For whom tokens may be (`aud`) [default: anybody]
+    #[arg(long, env, default_value = "", hide_default_value = true, value_name = "NAME[,NAME]")]
+    jwt_audience: String,
+    /// How far clocks may differ
+    #[arg(long, env, default_value = "30000", value_name = "MS")]
+    jwt_leeway_ms: Milliseconds,
+    /// Claims of tokens that partners get to see [default: none]
+    #[arg(long, env, default_value = "", hide_default_value = true, value_name = "CLAIM[,CLAIM]")]
+    public_claims: String,
+    /// Whether a client may do nothing before its token was checked
+    #[arg(long, env, default_value = "false", value_name = "BOOL", value_parser = BoolishValueParser::new(), action = clap::ArgAction::Set,
+        num_args = 0..=1, default_missing_value = "true")]
+    auth_required: bool,
+    /// How long that may take; then the connection is closed with 4401
+    #[arg(long, env, default_value = "10000", value_name = "MS", value_parser = positive_milliseconds)]
+    auth_timeout_ms: Milliseconds,
+}
+
+impl IdentityArgs {
+    pub(super) fn config(&self) -> IdentityConfig {
+        IdentityConfig {
+            verifies: self.sources().next().is_some(),
+            required: self.auth_required,
+            timeout: self.auth_timeout_ms.0,
+        }
+    }
+
+    /// Who checks tokens, or what is wrong with the settings.
+    pub(super) fn verifier(&self) -> Result<Option<Arc<Verifier>>, String> {
+        let sources: Vec<_> = self.sources().collect();
+        if sources.len() > 1 {
+            return Err(format!("{} are set: tokens are checked by one of them", sources.join(" and ")));
+        }
+        let made = |name: &str, made: Result<Verifier, String>| {
+            made.map(|verifier| Some(Arc::new(verifier))).map_err(|why| format!("{name}: {why}"))
+        };
+        if let Some(secret) = &self.jwt_secret {
+            return made("JWT_SECRET", Verifier::with_secret(secret.as_bytes(), self.rules()));
+        }
+        if let Some(path) = &self.jwt_secret_file {
+            let secret = read("JWT_SECRET_FILE", path)?;
+            let secret = secret.strip_suffix(b"\n").unwrap_or(&secret);
+            return made("JWT_SECRET_FILE", Verifier::with_secret(secret, self.rules()));
+        }
+        if let Some(path) = &self.jwt_public_key_file {
+            let pem = read("JWT_PUBLIC_KEY_FILE", path)?;
+            return made("JWT_PUBLIC_KEY_FILE", Verifier::with_public_key(&pem, self.rules()));
+        }
+        if let Some(url) = &self.jwks_url {
+            if !matches!(url.scheme_str(), Some("http" | "https")) || url.host().is_none() {
+                return Err(
+                    "JWKS_URL: expected https://HOST/… or, inside a mesh that encrypts, http://HOST/…".to_owned()
+                );
+            }
+            return made("JWKS_URL", Verifier::with_jwks(url.clone(), self.jwks_cooldown_ms.0, self.rules()));
+        }
+        if self.auth_required {
+            return Err("AUTH_REQUIRED needs JWT_SECRET, JWT_PUBLIC_KEY_FILE or JWKS_URL: nobody could prove anything"
+                .to_owned());
+        }
+        Ok(None)
+    }
+
+    fn sources(&self) -> impl Iterator<Item = &'static str> {
+        let all = [
+            (self.jwt_secret.is_some(), "JWT_SECRET"),
+            (self.jwt_secret_file.is_some(), "JWT_SECRET_FILE"),
+            (self.jwt_public_key_file.is_some(), "JWT_PUBLIC_KEY_FILE"),
+            (self.jwks_url.is_some(), "JWKS_URL"),
+        ];
+        all.into_iter().filter(|(is_set, _)| *is_set).map(|(_, name)| name)
+    }
+
+    fn rules(&self) -> TokenRules {
+        TokenRules {
+            issuers: list(&self.jwt_issuer),
+            audiences: list(&self.jwt_audience),
+            leeway: self.jwt_leeway_ms.0,
+            public_claims: list(&self.public_claims),
+        }
+    }
+}
+
+/// Without the secret.
+impl std::fmt::Debug for IdentityArgs {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("IdentityArgs(..)")
+    }
+}
+
+fn list(text: &str) -> Vec<String> {
+    text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
+}
+
+fn read(name: &str, path: &Path) -> Result<Vec<u8>, String> {
+    fs::read(path).map_err(|error| format!("{name}: {} can't be read: {error}", path.display()))
+}
