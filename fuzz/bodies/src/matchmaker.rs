@@ -211,7 +211,7 @@ impl World {
                 doing: self.doing(was, attempt),
                 resumable: resumable.map(|announced| Box::new(announced.into())),
             })),
-            Act::Identify => Up::Identify(Identity { user: "ann".to_owned(), verified: false }),
+            Act::Identify => Up::Identify(Identity::unverified("ann".to_owned())),
             Act::Join { attempt, pool, waited } => Up::Join(join(attempt, pool, waited)),
             Act::Next { attempt, pool } => Up::Next { attempt: attempt.into(), wishes: wishes(pool) },
             Act::Leave { attempt } => Up::Leave { attempt: attempt.into() },

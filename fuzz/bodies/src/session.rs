@@ -207,6 +207,7 @@ impl World {
                     partner: ClientId::from_random([2; 16]),
                     initiator,
                     waited: Duration::ZERO,
+                    shown: None,
                 })
             }
             Heard::Forward { seq } => {
@@ -253,6 +254,7 @@ impl World {
                     assert!(self.is_linked, "{kind:?} without a link");
                     self.raise(&kind);
                 }
+                Output::Verify(_) => panic!("without a verifier no token is checked"),
                 Output::Limited(_) | Output::Fault { .. } => {}
             }
         }
