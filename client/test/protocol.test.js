@@ -180,8 +180,8 @@ test('a session outlives the closes that the server says it outlives', () => {
 test('the bounds are those of the server', () => {
   const constants = read('proto/src/bounds.rs').matchAll(/^pub const (\w+): usize = (\d+);$/gm);
   const all = Object.fromEntries([...constants].map(([, name, value]) => [name, Number(value)]));
-  // No schema bounds nesting or what is kept, and no message names a process.
-  const { JSON_DEPTH, RESUME_MESSAGES, PROCESS_NAME: _, ...bounds } = all;
+  // No schema bounds nesting, what is kept or shown claims, and no message names a process.
+  const { JSON_DEPTH, RESUME_MESSAGES, PROCESS_NAME: _, PUBLIC_CLAIMS: _shown, ...bounds } = all;
   const { messages, schemas } = document.components;
   const { pool, tags, avoid, region } = messages.available.payload.properties;
   const { reason, details } = messages.report.payload.properties;

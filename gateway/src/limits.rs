@@ -46,6 +46,13 @@ impl Default for LimitsConfig {
     }
 }
 
+impl LimitsConfig {
+    /// Pings and pongs that may come in one reading. With more the connection is over its limit for sure.
+    pub fn controls_at_once(&self) -> u32 {
+        if self.message_rate == 0 || self.control_rate == 0 { u32::MAX } else { self.control_burst }
+    }
+}
+
 /// What a client has run into: the names of the limits, for counting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Limit {

@@ -143,6 +143,11 @@ pub(super) fn check_handshake<'a>(method: &Method, headers: &'a HeaderMap) -> Re
         let refusal = Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "a WebSocket begins with GET");
         return Err(refusal.with(header::ALLOW, "GET"));
     }
+    if has_body(headers) {
+        let refusal = Refusal::new(StatusCode::BAD_REQUEST, "bad-handshake", "a WebSocket begins without a body");
+        // Where the body ends is what a smuggler lies about, so nothing after it is read.
+        return Err(refusal.with(header::CONNECTION, "close"));
+    }
     if !has_token(headers, &header::CONNECTION, "upgrade") || !has_token(headers, &header::UPGRADE, "websocket") {
         let refusal = Refusal::new(StatusCode::UPGRADE_REQUIRED, "upgrade-required", "connect with a WebSocket");
         return Err(refusal.with(header::UPGRADE, "websocket"));
@@ -177,6 +182,12 @@ pub(super) fn offers_duet_v1(headers: &HeaderMap) -> bool {
 
 /// The subprotocol in which nothing is lost.
 pub(super) const DUET_V1: &str = "duet.v1";
+
+/// Whether the headers announce one: in bytes, or in chunks.
+fn has_body(headers: &HeaderMap) -> bool {
+    let has_length = headers.get_all(header::CONTENT_LENGTH).iter().any(|length| length.as_bytes() != b"0");
+    has_length || headers.contains_key(header::TRANSFER_ENCODING)
+}
 
 /// Whether one of the headers of that name lists the token, in any case.
 fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {

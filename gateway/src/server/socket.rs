@@ -191,14 +191,21 @@ where
         let (worker, connection) = (self.worker, self.connection);
         let now = worker.clock.now();
         let mut traffic = Traffic { bytes: u32::try_from(bytes.len()).unwrap_or(u32::MAX), ..Traffic::default() };
+        let most_controls = worker.shared.session.limits.controls_at_once();
         let mut closed = None;
         let read = self.reader.read(bytes, |received| {
             traffic.frames += 1;
             match received {
+                Received::Text(text) if cfg!(feature = "echo") => {
+                    connection.outbox.borrow_mut().push(Outgoing::Text(Bytes::copy_from_slice(text.as_bytes())));
+                }
                 Received::Text(text) => worker.feed_at(now, connection, |session, now| session.handle_text(text, now)),
                 Received::Ping(payload) => {
                     traffic.controls += 1;
-                    connection.outbox.borrow_mut().push(Outgoing::Pong(payload.into()));
+                    // A flood is not answered: its pongs would be more than may wait, and end the connection for the wrong reason.
+                    if traffic.controls <= most_controls {
+                        connection.outbox.borrow_mut().push(Outgoing::Pong(payload.into()));
+                    }
                 }
                 Received::Pong => traffic.controls += 1,
                 Received::Fragment => {}

@@ -43,7 +43,7 @@ pub struct TokenRules {
 
 enum Keys {
     Fixed(Key),
-    Remote(Jwks),
+    Remote(Box<Jwks>),
 }
 
 /// One key, which is good for one algorithm.
@@ -92,7 +92,7 @@ impl Verifier {
     /// By the keys that a URL names as a JSON Web Key Set. They have to be kept by [`keep_keys`](Self::keep_keys). Between two fetches
     /// lies `cooldown` at least, whatever tokens name.
     pub fn with_jwks(url: Uri, cooldown: Duration, rules: TokenRules) -> Result<Self, String> {
-        Ok(Verifier { keys: Keys::Remote(Jwks::new(url, cooldown)?), rules })
+        Ok(Verifier { keys: Keys::Remote(Box::new(Jwks::new(url, cooldown)?)), rules })
     }
 
     /// Fetches keys as they are needed, for ever. Without a URL there is nothing to do.

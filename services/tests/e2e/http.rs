@@ -1,70 +1,15 @@
-//! Plain HTTP: what is served, what is refused, and how slow or broken clients end. Requests are written by hand, because most
-//! of them are such that no client library would send them.
+//! Plain HTTP: what is served, what is refused, and how slow or broken clients end. See `request.rs` for how
+//! they are asked.
 
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::client::{Client, PATIENCE};
 use crate::process::{Deployment, Shape};
-
-/// An answer, read to the end of the connection.
-#[derive(Debug)]
-pub(crate) struct Answer {
-    pub(crate) status: u16,
-    pub(crate) head: String,
-    pub(crate) body: String,
-}
-
-impl Answer {
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        let mut lines = self.head.lines().filter_map(|line| line.split_once(": "));
-        lines.find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
-    }
-}
-
-pub(crate) async fn get(gateway: &str, path: &str) -> Answer {
-    exchange(gateway, &format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")).await
-}
-
-/// Sends bytes and reads until the server closes.
-async fn exchange(gateway: &str, request: &str) -> Answer {
-    let mut stream = TcpStream::connect(gateway).await.unwrap();
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut text = Vec::new();
-    // A server that refuses early may reset what it did not read.
-    let _ = timeout(PATIENCE, stream.read_to_end(&mut text)).await.expect("the server does not close");
-    let text = String::from_utf8_lossy(&text).into_owned();
-    let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
-    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
-    Answer { status, head: head.to_owned(), body: body.to_owned() }
-}
-
-/// A handshake that would be accepted, with lines replaced or added.
-fn handshake(replace: &[(&str, &str)]) -> String {
-    let mut request = String::from(
-        "GET /ws HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
-         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
-    );
-    for (old, new) in replace {
-        assert!(request.contains(old), "{old}");
-        request = request.replace(old, new);
-    }
-    request
-}
-
-/// The head of the answer to such a handshake, in lower case.
-pub(crate) async fn upgrade(gateway: &str, replace: &[(&str, &str)]) -> String {
-    let mut stream = TcpStream::connect(gateway).await.unwrap();
-    stream.write_all(handshake(replace).as_bytes()).await.unwrap();
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        head.push(timeout(PATIENCE, stream.read_u8()).await.expect("no answer in time").unwrap());
-    }
-    String::from_utf8(head).unwrap().to_lowercase()
-}
+pub(crate) use crate::request::{exchange, get, handshake, upgrade};
 
 #[tokio::test]
 async fn the_page_and_the_sdk_are_served_with_a_policy() {
@@ -184,7 +129,7 @@ async fn requests_that_are_too_much_are_refused() {
     }
     let smuggled = "GET /ws HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
     let answer = exchange(&duet.gateway, smuggled).await;
-    assert!([400, 426].contains(&answer.status), "{answer:?}");
+    assert_eq!(answer.status, 400, "{answer:?}");
     let long = exchange(&duet.gateway, &format!("GET /{} HTTP/1.1\r\nHost: x\r\n\r\n", "y".repeat(70_000))).await;
     assert!([400, 414, 431].contains(&long.status), "{long:?}");
     assert_eq!(exchange(&duet.gateway, "PROXY TCP4 1.2.3.4 5.6.7.8 1 2\r\n").await.status, 400);

@@ -16,6 +16,8 @@ mod links;
 mod phone;
 mod process;
 mod queries;
+mod raw;
+mod request;
 mod resuming;
 mod settings;
 mod simulation;

@@ -52,10 +52,14 @@ impl Duet {
             .to_owned()
     }
 
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends a signal, by name.
     pub(crate) fn signal(&self, name: &str) {
         // The shell's own `kill`: a small machine has no other.
-        let command = format!("kill -s {name} {}", self.child.id());
+        let command = format!("kill -s {name} {}", self.pid());
         assert!(Command::new("sh").args(["-c", &command]).status().unwrap().success());
     }
 
