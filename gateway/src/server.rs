@@ -31,11 +31,13 @@ mod matchmakers;
 mod readiness;
 mod routes;
 mod socket;
+mod tls;
 mod worker;
 
 pub use listen::bind;
 pub use matchmakers::{Address, Carrier, Connector, Matchmakers, MemoryDialer};
 use readiness::Readiness;
+pub use tls::Tls;
 
 /// How a gateway is to behave. The defaults are those of the executable.
 #[derive(Clone, Debug)]
@@ -48,6 +50,8 @@ pub struct Settings {
     pub session: SessionConfig,
     /// What sockets are bound by.
     pub socket: SocketSettings,
+    /// What is shown to clients; without it they speak HTTP and WebSocket in the clear.
+    pub tls: Option<Tls>,
     /// How long the matchmaker may be away before upgrades are refused.
     pub matchmaker_grace: Duration,
     /// How a dead link to a matchmaker is found.
@@ -78,6 +82,7 @@ impl Default for Settings {
             allowed_origins: AllowedOrigins::default(),
             session: SessionConfig::default(),
             socket: SocketSettings::default(),
+            tls: None,
             matchmaker_grace: Duration::from_secs(10),
             link_pings: LinkPings::default(),
             drain_spread: Duration::from_secs(10),
@@ -216,5 +221,5 @@ where
 {
     // Kept to the end: a gateway whose stages nobody can change any more stops.
     let (_stage, stages) = watch::channel(Stage::Serving);
-    worker::serve(0, incoming, Arc::new(Shared::new(settings, matchmakers, 1)), stages).await
+    worker::serve(0, incoming, accept::as_it_comes, Arc::new(Shared::new(settings, matchmakers, 1)), stages).await
 }

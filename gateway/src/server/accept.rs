@@ -5,6 +5,7 @@
 //! Not `axum::serve`: that sets no timer, so that hyper's header timeout never fires, and detects HTTP/2 by waiting for bytes that
 //! may never come.
 
+use std::future::{Future, Ready, ready};
 use std::io;
 use std::pin::pin;
 use std::time::Duration;
@@ -35,20 +36,28 @@ pub(super) fn tcp(listener: TcpListener) -> impl Stream<Item = io::Result<TcpStr
     })
 }
 
-/// Accepts for as long as there is something that connections come from.
-pub(super) async fn serve<S>(
-    incoming: impl Stream<Item = io::Result<S>>,
+/// HTTP is spoken on a connection as it comes.
+pub(super) fn as_it_comes<S>(stream: S) -> Ready<Option<S>> {
+    ready(Some(stream))
+}
+
+/// Accepts for as long as there is something that connections come from. `open` makes of each, in its own task, what HTTP is spoken on,
+/// or ends it.
+pub(super) async fn serve<R, S, F>(
+    incoming: impl Stream<Item = io::Result<R>>,
+    open: impl Fn(R) -> F,
     router: Router,
     settings: SocketSettings,
 ) -> Ended
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    F: Future<Output = Option<S>> + 'static,
 {
     let mut incoming = pin!(incoming);
     while let Some(accepted) = incoming.next().await {
         match accepted {
             Ok(stream) => {
-                spawn_local(speak_http(stream, router.clone(), settings));
+                spawn_local(speak_http(open(stream), router.clone(), settings));
             }
             Err(error) => {
                 // Mostly no more file descriptors; those that are accepted go on, and some will end.
@@ -60,10 +69,11 @@ where
     Ended::Failed("no more connections can come".to_owned())
 }
 
-async fn speak_http<S>(stream: S, router: Router, settings: SocketSettings)
+async fn speak_http<S>(opening: impl Future<Output = Option<S>>, router: Router, settings: SocketSettings)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    let Some(stream) = opening.await else { return };
     let service = router.map_request(|request: http::Request<hyper::body::Incoming>| request.map(Body::new));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
