@@ -37,7 +37,7 @@ mod worker;
 pub use listen::bind;
 pub use matchmakers::{Address, Carrier, Connector, Matchmakers, MemoryDialer};
 use readiness::Readiness;
-pub use tls::Tls;
+pub use tls::{Tls, TlsAddress};
 
 /// How a gateway is to behave. The defaults are those of the executable.
 #[derive(Clone, Debug)]

@@ -9,10 +9,12 @@ use clap::error::ErrorKind;
 
 mod cli;
 mod failure;
+mod files;
 mod healthcheck;
 mod process;
 mod shutdown;
 mod telemetry;
+mod tls;
 
 use cli::Verb;
 use failure::Failure;

@@ -1,16 +1,21 @@
-//! TLS on the gateway's own port: the handshake of one connection, in that connection's own task. Which certificate is shown, and when another
-//! one takes its place, is the process's to decide. Without TLS nothing of this is on the way of a byte.
+//! TLS on the gateway's own port and on its links. Which certificate is shown, whom it trusts, and when other files take their place, is the
+//! process's to decide.
+//!
+//! On the port, the handshake of a connection is in that connection's own task. Without TLS nothing of this is on the way of a byte.
 
 use std::fmt;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::Uri;
 use tokio::net::TcpStream;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
-use tokio_rustls::server::TlsStream;
+use tokio_rustls::rustls::pki_types::ServerName;
+use tokio_rustls::rustls::{ClientConfig, ServerConfig};
+use tokio_rustls::{TlsAcceptor, TlsConnector, client, server};
+use tonic::transport::Endpoint;
 
 /// What the gateway shows its clients, and the bound of how many may shake hands at a time. Clones share both.
 #[derive(Clone)]
@@ -27,7 +32,7 @@ impl Tls {
 
     /// Shakes hands. `None` if the client can't, or takes too long: then there is nobody to tell, and who connects to every port there is
     /// should not fill the log.
-    pub(super) async fn accept(self, stream: TcpStream, within: Duration) -> Option<TlsStream<TcpStream>> {
+    pub(super) async fn accept(self, stream: TcpStream, within: Duration) -> Option<server::TlsStream<TcpStream>> {
         let handshake = async {
             // Who says nothing takes no place, and no memory but a socket's.
             stream.readable().await?;
@@ -52,6 +57,57 @@ impl Tls {
 impl fmt::Debug for Tls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Tls")
+    }
+}
+
+/// Where a matchmaker is, by which name it must be known, and how to prove it.
+#[derive(Clone)]
+pub struct TlsAddress {
+    host: String,
+    port: u16,
+    name: ServerName<'static>,
+    configs: watch::Receiver<Arc<ClientConfig>>,
+    endpoint: Box<Endpoint>,
+}
+
+impl TlsAddress {
+    /// Each link uses the newest of the configurations. The certificate must be for `name`, or for the address's host if there is none.
+    ///
+    /// The error says what is wrong with the address or the name.
+    pub fn new(
+        address: &Uri,
+        name: Option<ServerName<'static>>,
+        configs: watch::Receiver<Arc<ClientConfig>>,
+    ) -> Result<Self, String> {
+        let authority = address.authority().ok_or("it has no host")?;
+        let host = authority.host().trim_matches(['[', ']']).to_owned();
+        let name = match name {
+            Some(name) => name,
+            None => ServerName::try_from(host.clone()).map_err(|_| "no certificate can be for its host")?,
+        };
+        let origin = |scheme| Uri::builder().scheme(scheme).authority(authority.as_str()).path_and_query("/").build();
+        let invalid = |_| "it is no address".to_owned();
+        // What HTTP/2 is told is https. What is dialed only looks like http: this encrypts it, not tonic.
+        let endpoint = Endpoint::from(origin("http").map_err(invalid)?).origin(origin("https").map_err(invalid)?);
+        Ok(TlsAddress { host, port: address.port_u16().unwrap_or(443), name, configs, endpoint: Box::new(endpoint) })
+    }
+
+    pub(super) fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    /// The caller bounds the time.
+    pub(super) async fn connect(self) -> io::Result<client::TlsStream<TcpStream>> {
+        let stream = TcpStream::connect((self.host.as_str(), self.port)).await?;
+        stream.set_nodelay(true)?;
+        let config = self.configs.borrow().clone();
+        TlsConnector::from(config).connect(self.name, stream).await
+    }
+}
+
+impl fmt::Debug for TlsAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TlsAddress").field("host", &self.host).field("port", &self.port).finish_non_exhaustive()
     }
 }
 

@@ -118,7 +118,7 @@ type Entrance<'a, S> = (Pin<Box<dyn Stream<Item = io::Result<Incoming<S>>> + Sen
 
 impl Replica {
     /// Serves gRPC until `shutdown` resolves: links, queries, health (`grpc.health.v1`) and reflection (v1 and v1alpha), each on the ports that
-    /// it belongs to.
+    /// it belongs to. There must be at least one.
     ///
     /// Then, in this order: health says NOT_SERVING, clients whose gateway has died have half of [`PortConfig::drain_within`] to come
     /// back by another, if there is one, as nobody else knows of their sessions; all links, those by memory too, end with UNAVAILABLE, the listener is closed

@@ -118,6 +118,7 @@ impl GatewayArgs {
             link_pings,
             drain_spread: self.drain_spread_ms.0,
             coalesce: Duration::from_micros(self.coalesce_us),
+            ..Settings::default()
         }
     }
 }

@@ -46,6 +46,8 @@ impl Duet {
         let line = self.greeting.iter().find(|text| text.trim_start().starts_with(line)).unwrap();
         let url = line.split_whitespace().find(|word| word.contains(':')).unwrap();
         url.trim_start_matches("http://")
+            .trim_start_matches("https://")
+            .trim_start_matches("wss://")
             .trim_start_matches("ws://")
             .trim_end_matches("/ws")
             .trim_end_matches('/')
