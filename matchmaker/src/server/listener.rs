@@ -91,7 +91,12 @@ pub(crate) struct Connection<S> {
 }
 
 impl<S> Connection<S> {
-    fn new(incoming: Incoming<S>, permit: OwnedSemaphorePermit, preface_by: Instant, cut: watch::Receiver<bool>) -> Self {
+    fn new(
+        incoming: Incoming<S>,
+        permit: OwnedSemaphorePermit,
+        preface_by: Instant,
+        cut: watch::Receiver<bool>,
+    ) -> Self {
         let until_cut = cut_off(cut.clone());
         let doom = Box::pin(async move {
             let silent = |_| io::Error::new(io::ErrorKind::TimedOut, "no HTTP/2 preface came in time");

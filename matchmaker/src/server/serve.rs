@@ -127,12 +127,7 @@ impl Replica {
     /// # Panics
     ///
     /// Outside a tokio runtime.
-    pub async fn serve(
-        &self,
-        ports: Ports,
-        config: PortConfig,
-        shutdown: impl Future<Output = ()>,
-    ) {
+    pub async fn serve(&self, ports: Ports, config: PortConfig, shutdown: impl Future<Output = ()>) {
         let Ports { links, unix, queries, tokens } = ports;
         let health = HealthReporter::new();
         let demands = |clients| Demands { tokens: tokens.clone(), ..Demands::of(clients) };

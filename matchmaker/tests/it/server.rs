@@ -43,7 +43,8 @@ impl Running {
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
         let served = replica.clone();
-        let done = tokio::spawn(async move { served.serve(listener.into(), port, async { drop(stopped.await) }).await });
+        let done =
+            tokio::spawn(async move { served.serve(listener.into(), port, async { drop(stopped.await) }).await });
         Running { replica, address, stop, done }
     }
 

@@ -66,7 +66,8 @@ impl LinkTlsArgs {
         let configs = match ca {
             Some(ca) if is_tls => Some(files.read(move || tls::for_grpc_client(&ca, identity.as_ref()))?),
             None if is_tls => {
-                let why = "MATCHMAKER_URL begins with https, so MATCHMAKER_CA_FILE must say whose certificates to trust";
+                let why =
+                    "MATCHMAKER_URL begins with https, so MATCHMAKER_CA_FILE must say whose certificates to trust";
                 return Err(Failure::Setting(why.to_owned()));
             }
             _ if ca.is_some() || identity.is_some() || self.matchmaker_tls_name.is_some() => {
@@ -215,15 +216,15 @@ fn port_tls(
 
 /// Both or neither.
 fn identity(cert: Given<'_>, key: Given<'_>) -> Result<Option<Identity>, Failure> {
-    let lacks = |has: &str, lacks: &str| Err(Failure::Setting(format!("{has} is set and {lacks} is not: both or neither")));
+    let lacks =
+        |has: &str, lacks: &str| Err(Failure::Setting(format!("{has} is set and {lacks} is not: both or neither")));
     match (cert.1, key.1) {
         (None, None) => Ok(None),
         (Some(_), None) => lacks(cert.0, key.0),
         (None, Some(_)) => lacks(key.0, cert.0),
-        (Some(cert_path), Some(key_path)) => Ok(Some(Identity {
-            cert: SettingFile::new(cert.0, cert_path),
-            key: SettingFile::new(key.0, key_path),
-        })),
+        (Some(cert_path), Some(key_path)) => {
+            Ok(Some(Identity { cert: SettingFile::new(cert.0, cert_path), key: SettingFile::new(key.0, key_path) }))
+        }
     }
 }
 

@@ -77,7 +77,11 @@ fn matchmaker_url(url: &str) -> Result<MatchmakerUrl, String> {
         Some(path) => unix(path),
         None => tcp(url),
     };
-    let expected = || format!("expected a URL like http://matchmaker:50051, https://matchmaker:50051 or unix:/run/duet.sock, not '{url}'");
+    let expected = || {
+        format!(
+            "expected a URL like http://matchmaker:50051, https://matchmaker:50051 or unix:/run/duet.sock, not '{url}'"
+        )
+    };
     Ok(MatchmakerUrl { url: url.to_owned(), place: place.ok_or_else(expected)? })
 }
 

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may")]
 
 mod base;
+mod certificates;
 mod client;
 mod closing;
 mod crowd;
@@ -12,13 +13,16 @@ mod frames;
 mod heard;
 mod http;
 mod links;
+mod mutual_tls;
 mod phone;
 mod process;
 mod queries;
+mod query_access;
 mod resuming;
 mod settings;
 mod simulation;
 mod survival;
+mod tls;
 mod turmoil;
 mod unix;
 mod vanishing;
