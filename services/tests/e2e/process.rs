@@ -84,7 +84,7 @@ impl Duet {
         let has = |line: &str| texts.iter().all(|text| line.contains(text));
         let logged = async {
             while !self.log.lock().unwrap().lines().any(has) {
-                pause(Duration::from_millis(20)).await
+                pause(Duration::from_millis(20)).await;
             }
         };
         if timeout(PATIENCE, logged).await.is_err() {
