@@ -19,6 +19,7 @@ use crate::world::wishes;
 
 mod contract;
 mod gateway;
+mod http2;
 mod limits;
 mod port;
 mod queries;
