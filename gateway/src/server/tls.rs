@@ -9,12 +9,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::Uri;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
 use tokio_rustls::rustls::pki_types::ServerName;
+use tokio_rustls::rustls::server::Acceptor;
 use tokio_rustls::rustls::{ClientConfig, ServerConfig};
-use tokio_rustls::{TlsAcceptor, TlsConnector, client, server};
+use tokio_rustls::{LazyConfigAcceptor, TlsConnector, client, server};
 use tonic::transport::Endpoint;
 
 /// What the gateway shows its clients, and the bound of how many may shake hands at a time. Clones share both.
@@ -32,13 +34,16 @@ impl Tls {
 
     /// Shakes hands. `None` if the client can't, or takes too long: then there is nobody to tell, and who connects to every port there is
     /// should not fill the log.
-    pub(super) async fn accept(self, stream: TcpStream, within: Duration) -> Option<server::TlsStream<TcpStream>> {
+    pub(super) async fn accept<S>(self, stream: S, within: Duration) -> Option<server::TlsStream<S>>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
         let handshake = async {
-            // Who says nothing takes no place, and no memory but a socket's.
-            stream.readable().await?;
+            // Until the hello is whole there is nothing to compute, and who never sends one takes no place.
+            let hello = LazyConfigAcceptor::new(Acceptor::default(), stream).await?;
             let _place = self.places.acquire().await.expect("this semaphore is never closed");
             let config = self.configs.borrow().clone();
-            TlsAcceptor::from(config).accept_with(stream, |tls| tls.set_buffer_limit(Some(BUFFER_BYTES))).await
+            hello.into_stream_with(config, |tls| tls.set_buffer_limit(Some(BUFFER_BYTES))).await
         };
         match timeout(within, handshake).await {
             Ok(Ok(stream)) => Some(stream),
@@ -111,7 +116,7 @@ impl fmt::Debug for TlsAddress {
     }
 }
 
-/// Handshakes of a gateway that have begun and are not over. Each may hold some tens of kilobytes; more wait, within their deadline.
+/// Handshakes of a gateway whose hello has come and which are not over; more wait, within their deadline.
 const HANDSHAKES: usize = 1_024;
 /// What TLS may hold of what a client has not taken. The time in which it must take something begins when this is full.
 const BUFFER_BYTES: usize = 16 * 1024;

@@ -208,7 +208,7 @@ impl<S: NamedService> NamedService for Guarded<S> {
 
 impl<S, B> Service<Request<B>> for Guarded<S>
 where
-    S: Service<Request<B>, Response = Response<Body>, Error = Infallible>,
+    S: Service<Request<B>, Response = Response<Body>, Error = Infallible> + NamedService,
 {
     type Response = Response<Body>;
     type Error = Infallible;
@@ -225,7 +225,7 @@ where
             Err(refusal) => {
                 self.demands.complaints.say(|unsaid| {
                     let names = if let Refusal::OtherName(names) = &refusal { names.as_slice() } else { &[] };
-                    tracing::warn!(path = request.uri().path(), why = %refusal, ?names, unsaid, "a call was refused");
+                    tracing::warn!(service = S::NAME, why = %refusal, ?names, unsaid, "a call was refused");
                 });
                 Either::Right(ready(Ok(refusal.status().into_http())))
             }

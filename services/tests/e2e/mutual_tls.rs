@@ -146,7 +146,7 @@ const WRONG: &[Wrong<'_>] = &[
         what: "the gateway's certificate has another name",
         spoil: |mesh| drop(mesh.directory.write_identity("gateway", &mesh.authority.sign(&["other.duet.test"]))),
         gateway_says: &["no link to the matchmaker", "PermissionDenied", "none of the names"],
-        matchmaker_says: &["WARN", "a call was refused", "Signaling/Link", "other.duet.test"],
+        matchmaker_says: &["WARN", "a call was refused", "duet.v1.Signaling", "other.duet.test"],
         matchmaker_reads: false,
     },
 ];

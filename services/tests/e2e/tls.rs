@@ -162,6 +162,33 @@ async fn slow_handshakes_are_closed_and_delay_nobody() {
     client.is_there().await;
 }
 
+#[tokio::test]
+async fn who_reads_nothing_is_dropped() {
+    let (authority, directory) = (Authority::new(), Directory::new());
+    let files = directory.write_identity("gateway", &authority.sign(&["localhost"]));
+    let bounds = ["--write-timeout-ms", "300", "--max-outbound-bytes", "65536", "--message-rate", "0"];
+    let duet = start(&files, &bounds);
+    let gateway = duet.address("WebSocket");
+    let mut deaf = Secure::connect(&gateway, &authority.client()).await;
+    deaf.say(r#"{"type":"available"}"#).await;
+    deaf.expect("waiting").await;
+    let mut comer = Secure::connect(&gateway, &authority.client()).await;
+    comer.say(r#"{"type":"available"}"#).await;
+    deaf.expect("matched").await;
+    comer.expect("matched").await;
+    let (mut say, mut hear) = comer.0.split();
+    let offer = serde_json::json!({ "type": "offer", "sdp": format!("v=0\r\n{}", "a=x\r\n".repeat(6_000)) });
+    let talking = async { while say.send(Message::text(offer.to_string())).await.is_ok() {} };
+    let left = async { while !hear.next().await.unwrap().unwrap().to_text().unwrap().contains("partner-left") {} };
+    let parted = async {
+        tokio::select! {
+            () = left => {}
+            () = talking => panic!("who talked was closed"),
+        }
+    };
+    timeout(PATIENCE, parted).await.expect("a client that reads nothing is still there");
+}
+
 #[test]
 fn certificates_that_make_no_sense_are_named_before_a_port_is_bound() {
     let (authority, directory) = (Authority::new(), Directory::new());
