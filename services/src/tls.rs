@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use rustls::client::WantsClientCert;
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
+use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::{self, PemObject};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
-use rustls::{ClientConfig, ConfigBuilder, DigitallySignedStruct, Error, RootCertStore, ServerConfig, SignatureScheme};
+use rustls::{ClientConfig, ConfigBuilder, Error, RootCertStore, ServerConfig, WantsVerifier};
 
 use crate::files::SettingFile;
+
+mod verifiers;
 
 /// A certificate with what leads to its authority, and its key.
 #[derive(Clone, Debug)]
@@ -52,9 +53,19 @@ pub(crate) fn for_grpc(identity: &Identity, clients: Option<&SettingFile>) -> Re
     Ok(config)
 }
 
-/// Whom a gRPC client trusts, and what it shows.
-pub(crate) fn for_grpc_client(ca: &SettingFile, identity: Option<&Identity>) -> Result<ClientConfig, String> {
-    let builder = trusting(ca)?;
+/// Whom a gRPC client trusts, and what it shows. With a URI, such as a SPIFFE id, the server's certificate must be for that, whatever its address.
+pub(crate) fn for_grpc_client(
+    ca: &SettingFile,
+    identity: Option<&Identity>,
+    uri: Option<&str>,
+) -> Result<ClientConfig, String> {
+    let builder = match uri {
+        None => trusting(ca)?,
+        Some(uri) => {
+            let verifier = verifiers::Uri::new(authorities(ca)?, uri, provider());
+            client().dangerous().with_custom_certificate_verifier(Arc::new(verifier))
+        }
+    };
     let mut config = match identity {
         None => builder.with_no_client_auth(),
         Some(identity) => {
@@ -68,17 +79,26 @@ pub(crate) fn for_grpc_client(ca: &SettingFile, identity: Option<&Identity>) -> 
 
 /// A client that trusts these authorities and nobody else.
 pub(crate) fn trusting(ca: &SettingFile) -> Result<ConfigBuilder<ClientConfig, WantsClientCert>, String> {
-    let roots = authorities(ca)?;
+    Ok(client().with_root_certificates(authorities(ca)?))
+}
+
+/// A client that believes whoever answers; for a process that asks its own host, where no other can.
+pub(crate) fn trusting_anyone() -> ClientConfig {
+    let verifier = Arc::new(verifiers::Anyone(provider()));
+    client().dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth()
+}
+
+fn client() -> ConfigBuilder<ClientConfig, WantsVerifier> {
     let builder = ClientConfig::builder_with_provider(provider()).with_protocol_versions(VERSIONS);
-    Ok(builder.expect("the provider speaks both").with_root_certificates(roots))
+    builder.expect("the provider speaks both")
 }
 
 /// The one provider of the executable.
-pub(crate) fn provider() -> Arc<CryptoProvider> {
+fn provider() -> Arc<CryptoProvider> {
     Arc::new(ring::default_provider())
 }
 
-pub(crate) const VERSIONS: &[&rustls::SupportedProtocolVersion] = &[&rustls::version::TLS13, &rustls::version::TLS12];
+const VERSIONS: &[&rustls::SupportedProtocolVersion] = &[&rustls::version::TLS13, &rustls::version::TLS12];
 
 impl Identity {
     fn read(&self) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), String> {
@@ -116,52 +136,5 @@ fn reason(error: &pem::Error, what: &str) -> String {
         pem::Error::Io(error) => error.to_string(),
         pem::Error::NoItemsFound => format!("there is no {what} in it"),
         _ => "it is no valid PEM".to_owned(),
-    }
-}
-
-/// A client that believes whoever answers; for a process that asks its own host, where no other can.
-pub(crate) fn trusting_anyone() -> ClientConfig {
-    let builder = ClientConfig::builder_with_provider(provider()).with_protocol_versions(VERSIONS);
-    let verifier = Arc::new(Anyone(provider()));
-    let builder = builder.expect("the provider speaks both").dangerous().with_custom_certificate_verifier(verifier);
-    builder.with_no_client_auth()
-}
-
-/// Believes any certificate whose key the peer has.
-#[derive(Debug)]
-struct Anyone(Arc<CryptoProvider>);
-
-impl ServerCertVerifier for Anyone {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls12_signature(message, certificate, signature, &self.0.signature_verification_algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(message, certificate, signature, &self.0.signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
     }
 }

@@ -50,9 +50,9 @@ pub(crate) struct LinkTlsArgs {
     /// The certificate's key, as PEM
     #[arg(long, env, value_name = "PATH")]
     matchmaker_key_file: Option<PathBuf>,
-    /// Name or address that the matchmaker's certificate must be for [default: the host of MATCHMAKER_URL]
-    #[arg(long, env, value_name = "NAME", value_parser = server_name)]
-    matchmaker_tls_name: Option<ServerName<'static>>,
+    /// DNS name, IP address or URI (as a SPIFFE id) that the matchmaker's certificate must be for [default: the host of MATCHMAKER_URL]
+    #[arg(long, env, value_name = "NAME", value_parser = certificate_name)]
+    matchmaker_tls_name: Option<CertificateName>,
 }
 
 impl LinkTlsArgs {
@@ -64,7 +64,13 @@ impl LinkTlsArgs {
         let ca = self.matchmaker_ca_file.as_ref().map(|path| SettingFile::new("MATCHMAKER_CA_FILE", path));
         let is_tls = urls.0.iter().any(|url| matches!(url.place, Place::Tls(_)));
         let configs = match ca {
-            Some(ca) if is_tls => Some(files.read(move || tls::for_grpc_client(&ca, identity.as_ref()))?),
+            Some(ca) if is_tls => {
+                let uri = match &self.matchmaker_tls_name {
+                    Some(CertificateName::Uri(uri)) => Some(uri.clone()),
+                    _ => None,
+                };
+                Some(files.read(move || tls::for_grpc_client(&ca, identity.as_ref(), uri.as_deref()))?)
+            }
             None if is_tls => {
                 let why =
                     "MATCHMAKER_URL begins with https, so MATCHMAKER_CA_FILE must say whose certificates to trust";
@@ -81,7 +87,11 @@ impl LinkTlsArgs {
             (Place::Plain(address), _) => Ok(address.clone()),
             (Place::Tls(uri), configs) => {
                 let configs = configs.clone().expect("there is an address with TLS");
-                let address = TlsAddress::new(uri, self.matchmaker_tls_name.clone(), configs);
+                let name = match &self.matchmaker_tls_name {
+                    Some(CertificateName::Server(name)) => Some(name.clone()),
+                    Some(CertificateName::Uri(_)) | None => None,
+                };
+                let address = TlsAddress::new(uri, name, configs);
                 address.map(Address::Tls).map_err(|why| Failure::Setting(format!("MATCHMAKER_URL: {}: {why}", url.url)))
             }
         });
@@ -228,6 +238,17 @@ fn identity(cert: Given<'_>, key: Given<'_>) -> Result<Option<Identity>, Failure
     }
 }
 
-fn server_name(text: &str) -> Result<ServerName<'static>, String> {
-    ServerName::try_from(text.to_owned()).map_err(|_| "expected a DNS name or an IP address".to_owned())
+/// Whom a certificate is for.
+#[derive(Clone, Debug)]
+enum CertificateName {
+    Server(ServerName<'static>),
+    Uri(String),
+}
+
+fn certificate_name(text: &str) -> Result<CertificateName, String> {
+    if text.contains("://") && text.parse::<http::Uri>().is_ok() {
+        return Ok(CertificateName::Uri(text.to_owned()));
+    }
+    let name = ServerName::try_from(text.to_owned()).map(CertificateName::Server);
+    name.map_err(|_| "expected a DNS name, an IP address or a URI".to_owned())
 }

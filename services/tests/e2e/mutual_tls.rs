@@ -191,8 +191,28 @@ async fn the_name_to_check_can_be_another_than_the_address() {
     let matchmaker = mesh.matchmaker("127.0.0.1:0", GATEWAY_ID);
     let [cert, key] = ["gateway.pem", "gateway.key"].map(|name| mesh.directory.path(name));
     let identity = [("MATCHMAKER_CERT_FILE", &*cert), ("MATCHMAKER_KEY_FILE", &*key)];
-    let named = [&identity[..], &[("MATCHMAKER_TLS_NAME", "matchmaker.duet.test")]].concat();
-    ready(&mesh.link(&matchmaker, &named)).await;
+    let named = |name| [&identity[..], &[("MATCHMAKER_TLS_NAME", name)]].concat();
+    ready(&mesh.link(&matchmaker, &named("matchmaker.duet.test"))).await;
+
+    // A name that is a URI is judged by rules of ours, so all that rustls checks of the others is checked here.
+    const ID: &str = "spiffe://duet.test/ns/chat/sa/matchmaker";
+    let gateway = mesh.link(&matchmaker, &named(ID));
+    for (wrong, told) in [
+        (mesh.authority.sign(&["matchmaker.duet.test"]), "NotForUri"),
+        (mesh.authority.sign(&[&format!("{ID}2"), "localhost"]), "NotForUri"),
+        (Authority::new().sign(&[ID]), "UnknownIssuer"),
+        (mesh.authority.sign_expired(&[ID]), "expired"),
+    ] {
+        mesh.directory.write_identity("matchmaker", &wrong);
+        matchmaker.signal("HUP");
+        matchmaker.logged(&["SIGHUP", "bad=0"]).await;
+        let gateway = mesh.link(&matchmaker, &named(ID));
+        gateway.logged(&["no link to the matchmaker", told]).await;
+        assert_eq!(get(&gateway.address("WebSocket"), "/readyz").await.status, 503);
+    }
+    mesh.directory.write_identity("matchmaker", &mesh.authority.sign(&[ID]));
+    matchmaker.signal("HUP");
+    ready(&gateway).await;
 }
 
 #[test]
