@@ -29,7 +29,11 @@ pub struct Tls {
 impl Tls {
     /// Each handshake uses the newest of the configurations; connections that are up keep theirs.
     pub fn new(configs: watch::Receiver<Arc<ServerConfig>>) -> Self {
-        Tls { configs, places: Arc::new(Semaphore::new(HANDSHAKES)) }
+        Tls::with_places(configs, HANDSHAKES)
+    }
+
+    fn with_places(configs: watch::Receiver<Arc<ServerConfig>>, places: usize) -> Self {
+        Tls { configs, places: Arc::new(Semaphore::new(places)) }
     }
 
     /// Shakes hands. `None` if the client can't, or takes too long: then there is nobody to tell, and who connects to every port there is
@@ -120,3 +124,55 @@ impl fmt::Debug for TlsAddress {
 const HANDSHAKES: usize = 1_024;
 /// What TLS may hold of what a client has not taken. The time in which it must take something begins when this is full.
 const BUFFER_BYTES: usize = 16 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncWriteExt;
+    use tokio_rustls::rustls::crypto::ring::default_provider;
+    use tokio_rustls::rustls::pki_types::PrivateKeyDer;
+    use tokio_rustls::rustls::{ClientConnection, RootCertStore};
+
+    use super::*;
+
+    /// A server and a client that knows it.
+    fn configs() -> (Arc<ServerConfig>, Arc<ClientConfig>) {
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let mut roots = RootCertStore::empty();
+        roots.add(made.cert.der().clone()).unwrap();
+        let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+        let provider = Arc::new(default_provider());
+        let server =
+            ServerConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions().unwrap();
+        let server = server.with_no_client_auth().with_single_cert(vec![made.cert.der().clone()], key).unwrap();
+        let client = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+        (Arc::new(server), Arc::new(client.with_root_certificates(roots).with_no_client_auth()))
+    }
+
+    #[tokio::test]
+    async fn handshakes_past_the_bound_wait_and_those_without_a_hello_take_no_place() {
+        let (server, client) = configs();
+        let (_keep, configs) = watch::channel(server);
+        let tls = Tls::with_places(configs, 1);
+        let name = ServerName::try_from("localhost").unwrap();
+        let patience = Duration::from_secs(30);
+
+        let (_silent, end) = tokio::io::duplex(64 * 1024);
+        let silent = tokio::spawn(tls.clone().accept(end, patience));
+        let (mut stalled, end) = tokio::io::duplex(64 * 1024);
+        let mut hello = Vec::new();
+        ClientConnection::new(client.clone(), name.clone()).unwrap().write_tls(&mut hello).unwrap();
+        stalled.write_all(&hello).await.unwrap();
+        let stalled_end = tokio::spawn(tls.clone().accept(end, Duration::from_millis(300)));
+        while tls.places.available_permits() > 0 {
+            tokio::task::yield_now().await;
+        }
+
+        let (good, end) = tokio::io::duplex(64 * 1024);
+        let accepted = tokio::spawn(tls.clone().accept(end, patience));
+        let _connected = TlsConnector::from(client).connect(name, good).await.unwrap();
+        assert!(accepted.await.unwrap().is_some());
+        assert!(stalled_end.is_finished(), "two were under way at a time");
+        assert!(stalled_end.await.unwrap().is_none());
+        assert!(!silent.is_finished());
+    }
+}

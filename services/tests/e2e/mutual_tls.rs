@@ -3,9 +3,11 @@
 
 use std::time::Duration;
 
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::certificates::{Authority, Directory, Identity};
+use crate::certificates::{Authority, Directory, Identity, connect};
 use crate::client::{Client, PATIENCE, pair, pause};
 use crate::http::get;
 use crate::process::{Duet, GATEWAY, run};
@@ -182,6 +184,29 @@ async fn who_shows_no_certificate_is_refused() {
     let gateway = Duet::start(&[&["gateway", "--matchmaker-url", &plain], GATEWAY].concat());
     gateway.logged(&["no link to the matchmaker"]).await;
     assert_eq!(get(&gateway.address("WebSocket"), "/readyz").await.status, 503, "it speaks no plaintext");
+}
+
+#[tokio::test]
+async fn who_never_finishes_a_handshake_with_the_matchmaker_is_closed_and_delays_no_link() {
+    let mesh = Mesh::new();
+    let matchmaker = mesh.matchmaker("127.0.0.1:0", GATEWAY_ID);
+    let mut slow = Vec::new();
+    for said in
+        [&[][..], &[0x16, 3, 1], &[0x16, 3, 1, 0x40, 0, 1, 0, 0x3f, 0xfc, 3, 3], b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"]
+    {
+        let mut stream = TcpStream::connect(matchmaker.address("gRPC")).await.unwrap();
+        stream.write_all(said).await.unwrap();
+        slow.push(stream);
+    }
+    // And one that has shaken hands, but speaks no HTTP/2.
+    let mut silent = connect(&matchmaker.address("gRPC"), &mesh.authority.client(), "h2").await.unwrap();
+    let gateway = mesh.known(&matchmaker);
+    ready(&gateway).await;
+    for mut stream in slow {
+        let _ = timeout(PATIENCE, stream.read_to_end(&mut Vec::new())).await.expect("it is still open");
+    }
+    let _ = timeout(PATIENCE, silent.read_to_end(&mut Vec::new())).await.expect("it is still open");
+    Client::connect(&gateway.address("WebSocket")).await.available().await;
 }
 
 #[tokio::test]
