@@ -40,6 +40,7 @@ mod proxies;
 mod readiness;
 mod routes;
 mod socket;
+mod tls;
 mod verifier;
 mod worker;
 
@@ -52,6 +53,7 @@ pub use listen::bind;
 pub use matchmakers::{Address, Carrier, Connector, Matchmakers, MemoryDialer};
 use places::Places;
 use readiness::Readiness;
+pub use tls::{Tls, TlsAddress};
 pub use verifier::{TokenRules, Verifier};
 
 /// How a gateway is to behave. The defaults are those of the executable.
@@ -73,6 +75,8 @@ pub struct Settings {
     pub max_sockets: usize,
     /// Whose word counts for where a client is.
     pub proxies: ProxySettings,
+    /// What is shown to clients; without it they speak HTTP and WebSocket in the clear.
+    pub tls: Option<Tls>,
     /// How long the matchmaker may be away before upgrades are refused.
     pub matchmaker_grace: Duration,
     /// How a dead link to a matchmaker is found.
@@ -122,6 +126,7 @@ impl Default for Settings {
             census: CensusConfig::default(),
             max_sockets: 0,
             proxies: ProxySettings::default(),
+            tls: None,
             matchmaker_grace: Duration::from_secs(10),
             link_pings: LinkPings::default(),
             drain_spread: Duration::from_secs(10),
@@ -307,5 +312,5 @@ where
 {
     // Kept to the end: a gateway whose stages nobody can change any more stops.
     let (_stage, stages) = watch::channel(Stage::Serving);
-    worker::serve(0, incoming, Arc::new(Shared::new(settings, matchmakers, 1)), stages).await
+    worker::serve(0, incoming, accept::as_it_comes, Arc::new(Shared::new(settings, matchmakers, 1)), stages).await
 }

@@ -3,6 +3,7 @@
 //! It decides what the machine can't know: clocks, sockets, statuses, when a link is too slow. What a frame means it leaves to
 //! [`crate::Matchmaker`]; configuration, TLS and process signals to the process around.
 
+mod access;
 mod answers;
 mod clock;
 mod desk;
@@ -13,10 +14,14 @@ mod paging;
 mod patience;
 mod queries;
 mod replica;
+mod seldom;
 mod serve;
 mod signaling;
 mod timer;
+mod tls;
 
+pub use access::{Clients, QueryTokens};
 pub use link::LinkEnd;
 pub use replica::Replica;
-pub use serve::PortConfig;
+pub use serve::{Door, PortConfig, Ports};
+pub use tls::PortTls;

@@ -4,6 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use clap::builder::BoolishValueParser;
 use clap::{Args, Parser, Subcommand};
 use duet_proto::link::LinkPings;
 
@@ -14,13 +15,15 @@ mod matchmaker;
 mod proxies;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod turn;
 mod values;
 
 pub(crate) use gateway::GatewayArgs;
 pub(crate) use matchmaker::MatchmakerArgs;
-pub(crate) use values::MatchmakerUrl;
-use values::{MatchmakerUrls, Milliseconds, positive_milliseconds, socket_address};
+pub(crate) use tls::{LinkTlsArgs, PortAccess, PortArgs, TlsArgs};
+pub(crate) use values::{MatchmakerUrl, MatchmakerUrls};
+use values::{Milliseconds, positive_milliseconds, socket_address};
 
 /// Reads the command line. Without a verb it is `standalone`.
 pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Verb, clap::Error> {
@@ -44,6 +47,7 @@ struct Cli {
 }
 
 /// What to be.
+#[expect(clippy::large_enum_variant, reason = "a process has one")]
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
     /// Gateway and matchmaker in one process: nothing else is needed.
@@ -68,6 +72,10 @@ pub(crate) struct Standalone {
     #[arg(long, env, value_parser = socket_address, value_name = "ADDRESS:PORT", help_heading = "Matchmaker")]
     pub(crate) grpc_listen: Option<SocketAddr>,
     #[command(flatten)]
+    pub(crate) tls: TlsArgs,
+    #[command(flatten)]
+    pub(crate) ports: PortArgs,
+    #[command(flatten)]
     pub(crate) link: LinkArgs,
     #[command(flatten)]
     pub(crate) drain: DrainArgs,
@@ -79,9 +87,13 @@ pub(crate) struct Gateway {
     pub(crate) gateway: GatewayArgs,
     #[command(flatten)]
     pub(crate) operations: OperationsArgs,
-    /// Where the matchmaker is: http://HOST:PORT, or unix:PATH on the same host. Several, separated by commas, must share an engine
+    /// Where the matchmaker is: http://HOST:PORT, https://HOST:PORT, or unix:PATH on the same host. Several, separated by commas, must share an engine
     #[arg(long, env, default_value = "http://127.0.0.1:50051", value_name = "URL[,URL]", help_heading = "Gateway")]
     pub(crate) matchmaker_url: MatchmakerUrls,
+    #[command(flatten)]
+    pub(crate) link_tls: LinkTlsArgs,
+    #[command(flatten)]
+    pub(crate) tls: TlsArgs,
     #[command(flatten)]
     pub(crate) link: LinkArgs,
     #[command(flatten)]
@@ -100,6 +112,8 @@ pub(crate) struct Matchmaker {
     #[arg(long, env, value_name = "PATH", help_heading = "Matchmaker")]
     pub(crate) grpc_socket: Option<PathBuf>,
     #[command(flatten)]
+    pub(crate) ports: PortArgs,
+    #[command(flatten)]
     pub(crate) link: LinkArgs,
     #[command(flatten)]
     pub(crate) drain: DrainArgs,
@@ -107,9 +121,18 @@ pub(crate) struct Matchmaker {
 
 #[derive(Debug, Args)]
 pub(crate) struct Healthcheck {
-    /// What to ask: http://… for a gateway, grpc://ADDRESS:PORT for a matchmaker [default: /healthz on PORT]
+    /// What to ask: http:// or https://… for a gateway, grpc:// or grpcs://ADDRESS:PORT for a matchmaker [default: /healthz on PORT]
     #[arg(long, env = "HEALTHCHECK_URL")]
     url: Option<http::Uri>,
+    /// Who must have signed the certificate of what is asked, as PEM
+    #[arg(long, env, value_name = "PATH")]
+    pub(crate) healthcheck_ca_file: Option<PathBuf>,
+    /// Whether any certificate will do; on this host only, where a name that others know it by is in none
+    #[arg(long, env, default_value = "false", value_parser = BoolishValueParser::new(), action = clap::ArgAction::Set, value_name = "BOOL")]
+    pub(crate) healthcheck_insecure: bool,
+    /// The gateway's own: if it is set and no URL is, the gateway is asked by https, whatever its certificate
+    #[arg(long, env, value_name = "PATH")]
+    tls_cert_file: Option<PathBuf>,
     /// The gateway's port on this host, if no URL is given
     #[arg(long, env, default_value = "8080")]
     port: u16,
@@ -117,8 +140,14 @@ pub(crate) struct Healthcheck {
 
 impl Healthcheck {
     pub(crate) fn url(&self) -> http::Uri {
-        let here = || format!("http://127.0.0.1:{}/healthz", self.port).parse().expect("a port fits in a URL");
+        let scheme = if self.tls_cert_file.is_some() { "https" } else { "http" };
+        let here = || format!("{scheme}://127.0.0.1:{}/healthz", self.port).parse().expect("a port fits in a URL");
         self.url.clone().unwrap_or_else(here)
+    }
+
+    /// Whether what is asked need not prove who it is.
+    pub(crate) fn is_insecure(&self) -> bool {
+        self.healthcheck_insecure || (self.url.is_none() && self.healthcheck_ca_file.is_none())
     }
 }
 

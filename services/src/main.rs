@@ -9,11 +9,13 @@ use clap::error::ErrorKind;
 
 mod cli;
 mod failure;
+mod files;
 mod healthcheck;
 mod metrics;
 mod process;
 mod shutdown;
 mod telemetry;
+mod tls;
 
 use cli::Verb;
 use failure::Failure;

@@ -8,7 +8,6 @@ use std::time::Duration;
 use duet_gateway::server::{Ended, Gateway, Matchmakers, MemoryDialer, Settings, Verifier, bind};
 use duet_matchmaker::server::{PortConfig, Replica};
 use duet_proto::link::LinkPings;
-use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -16,35 +15,40 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::cli::{self, GatewayArgs, OperationsArgs};
 use crate::failure::Failure;
+use crate::files::Files;
 use crate::metrics::Metrics;
 use crate::shutdown::Signals;
 
 mod greeting;
 mod grpc_socket;
+mod ports;
 
 use grpc_socket::GrpcSocket;
+use ports::BoundPorts;
 
 /// Gateway and matchmaker in one process.
 pub(crate) fn standalone(args: cli::Standalone) -> Result<(), Failure> {
     runtime(Builder::new_current_thread())?.block_on(async {
         let mut signals = Signals::listen()?;
+        let mut files = Files::listen()?;
+        let tls = args.tls.read(&mut files)?;
+        let access = args.ports.read(args.grpc_listen, &mut files)?;
         let verifier = verifier(&args.gateway)?;
         let ice = args.gateway.turn.settings()?;
         let (listeners, address) = bind_gateway(&args.gateway)?;
+        let ports = BoundPorts::bind(args.grpc_listen, &args.ports, access).await?;
         let metrics = bind_metrics(&args.operations).await?;
-        let grpc = match args.grpc_listen {
-            Some(address) => Some(bind_grpc(address).await?),
-            None => None,
-        };
+        files.keep();
         let replica = Replica::start(args.matchmaker.name(), args.matchmaker.config());
         let dial = replica.clone();
         let matchmakers = Matchmakers::Memory(MemoryDialer::new(move |hello| dial.connect(hello)));
-        let settings = args.gateway.settings(address.port(), verifier, args.link.pings(), ice);
+        let is_encrypted = tls.is_some();
+        let settings = Settings { tls, ..args.gateway.settings(address.port(), verifier, args.link.pings(), ice) };
         let gateway = start_gateway(settings, listeners, matchmakers)?;
         serve_metrics(metrics, &gateway);
-        greeting::standalone(address, grpc.as_ref().and_then(|listener| listener.local_addr().ok()));
-        let port =
-            grpc.map(|listener| Port::open(replica, listener, None, args.link.pings(), args.drain.drain_limit_ms.0));
+        greeting::standalone(address, is_encrypted, &ports);
+        let open = |ports| Port::open(replica, ports, None, args.link.pings(), args.drain.drain_limit_ms.0);
+        let port = ports.is_any().then(|| open(ports));
         let deadline = run_gateway(gateway, &mut signals, args.drain.drain_limit_ms.0).await?;
         if let Some(port) = port {
             port.close(&mut signals, deadline).await;
@@ -57,16 +61,19 @@ pub(crate) fn standalone(args: cli::Standalone) -> Result<(), Failure> {
 pub(crate) fn gateway(args: cli::Gateway) -> Result<(), Failure> {
     runtime(Builder::new_current_thread())?.block_on(async {
         let mut signals = Signals::listen()?;
+        let mut files = Files::listen()?;
+        let tls = args.tls.read(&mut files)?;
+        let matchmakers = args.link_tls.matchmakers(&args.matchmaker_url, &mut files)?;
         let verifier = verifier(&args.gateway)?;
         let ice = args.gateway.turn.settings()?;
         let (listeners, address) = bind_gateway(&args.gateway)?;
         let metrics = bind_metrics(&args.operations).await?;
-        let addresses = args.matchmaker_url.0.iter().map(|matchmaker| matchmaker.address.clone());
-        let matchmakers = Matchmakers::Grpc(addresses.collect());
-        let settings = args.gateway.settings(address.port(), verifier, args.link.pings(), ice);
+        files.keep();
+        let is_encrypted = tls.is_some();
+        let settings = Settings { tls, ..args.gateway.settings(address.port(), verifier, args.link.pings(), ice) };
         let gateway = start_gateway(settings, listeners, matchmakers)?;
         serve_metrics(metrics, &gateway);
-        greeting::gateway(address, &args.matchmaker_url.0);
+        greeting::gateway(address, is_encrypted, &args.matchmaker_url.0);
         run_gateway(gateway, &mut signals, args.drain.drain_limit_ms.0).await.map(drop)
     })
 }
@@ -75,12 +82,14 @@ pub(crate) fn gateway(args: cli::Gateway) -> Result<(), Failure> {
 pub(crate) fn matchmaker(args: cli::Matchmaker) -> Result<(), Failure> {
     runtime(Builder::new_multi_thread())?.block_on(async {
         let mut signals = Signals::listen()?;
-        let listener = bind_grpc(args.grpc_listen).await?;
-        let address = listener.local_addr().map_err(|error| Failure::environment("GRPC_LISTEN", &error))?;
+        let mut files = Files::listen()?;
+        let access = args.ports.read(Some(args.grpc_listen), &mut files)?;
+        let ports = BoundPorts::bind(Some(args.grpc_listen), &args.ports, access).await?;
+        files.keep();
         let socket = args.grpc_socket.as_deref().map(GrpcSocket::bind).transpose()?;
         let replica = Replica::start(args.matchmaker.name(), args.matchmaker.config());
-        greeting::matchmaker(address, args.grpc_socket.as_deref());
-        let port = Port::open(replica, listener, socket, args.link.pings(), args.drain.drain_limit_ms.0);
+        greeting::matchmaker(&ports, args.grpc_socket.as_deref());
+        let port = Port::open(replica, ports, socket, args.link.pings(), args.drain.drain_limit_ms.0);
         let signal = signals.next().await;
         tracing::info!(signal, "draining");
         port.close(&mut signals, Instant::now() + args.drain.drain_limit_ms.0).await;
@@ -101,11 +110,6 @@ fn bind_gateway(args: &GatewayArgs) -> Result<(Vec<std::net::TcpListener>, Socke
     let listeners = bind(address, args.workers()).map_err(failed)?;
     let address = listeners[0].local_addr().map_err(failed)?;
     Ok((listeners, address))
-}
-
-async fn bind_grpc(address: SocketAddr) -> Result<TcpListener, Failure> {
-    let listener = TcpListener::bind(address).await;
-    listener.map_err(|error| Failure::environment(format!("can't listen on {address} (GRPC_LISTEN)"), &error))
 }
 
 /// Who checks tokens. What its keys need goes on by itself.
@@ -177,7 +181,7 @@ struct Port {
 impl Port {
     fn open(
         replica: Replica,
-        listener: TcpListener,
+        ports: BoundPorts,
         socket: Option<GrpcSocket>,
         pings: LinkPings,
         drain_limit: Duration,
@@ -186,7 +190,7 @@ impl Port {
         let config = PortConfig { pings, drain_within: drain_limit, ..PortConfig::default() };
         let served = tokio::spawn(async move {
             let (socket, _file) = socket.map(GrpcSocket::into_parts).unzip();
-            replica.serve(listener, socket, config, async { drop(closed.await) }).await;
+            replica.serve(ports.with_unix(socket), config, async { drop(closed.await) }).await;
         });
         Port { close, served }
     }

@@ -5,6 +5,7 @@
 //! Not `axum::serve`: that sets no timer, so that hyper's header timeout never fires, and detects HTTP/2 by waiting for bytes that
 //! may never come.
 
+use std::future::{Future, Ready, ready};
 use std::io;
 use std::net::IpAddr;
 use std::pin::pin;
@@ -47,14 +48,23 @@ pub(super) fn tcp(listener: TcpListener) -> impl Stream<Item = io::Result<Accept
     })
 }
 
-/// Accepts for as long as there is something that connections come from.
-pub(super) async fn serve<S>(
-    incoming: impl Stream<Item = io::Result<Accepted<S>>>,
+/// HTTP is spoken on a connection as it comes.
+pub(super) fn as_it_comes<S>(stream: S) -> Ready<Option<S>> {
+    ready(Some(stream))
+}
+
+/// Accepts for as long as there is something that connections come from. `open` makes of each, in its own task, what HTTP is spoken on,
+/// or ends it.
+pub(super) async fn serve<R, S, F>(
+    incoming: impl Stream<Item = io::Result<Accepted<R>>>,
+    open: impl Fn(R) -> F + Clone + 'static,
     router: Router,
     shared: Arc<Shared>,
 ) -> Ended
 where
+    R: AsyncRead + Unpin + 'static,
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    F: Future<Output = Option<S>> + 'static,
 {
     let mut incoming = pin!(incoming);
     while let Some(accepted) = incoming.next().await {
@@ -63,7 +73,7 @@ where
             Ok(_) if HttpCount::is_full(&shared) => drop(shared.counts.refused(Refused::Sockets)),
             Ok(accepted) => {
                 let count = HttpCount::new(shared.clone());
-                spawn_local(speak_http(accepted, router.clone(), count));
+                spawn_local(speak_http(accepted, open.clone(), router.clone(), count));
             }
             Err(error) => {
                 // Mostly no more file descriptors; those that are accepted go on, and some will end.
@@ -75,15 +85,18 @@ where
     Ended::Failed("no more connections can come".to_owned())
 }
 
-async fn speak_http<S>(accepted: Accepted<S>, router: Router, count: HttpCount)
+async fn speak_http<R, S, F>(accepted: Accepted<R>, open: impl Fn(R) -> F, router: Router, count: HttpCount)
 where
+    R: AsyncRead + Unpin,
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    F: Future<Output = Option<S>>,
 {
     let settings = &count.shared.settings.socket;
     let Accepted { io, from } = match timeout(settings.header_timeout, proxies::told(accepted, &count.shared)).await {
         Ok(Some(accepted)) => accepted,
         Ok(None) | Err(_) => return,
     };
+    let Some(stream) = open(io).await else { return };
     let service = router.map_request(move |mut request: http::Request<hyper::body::Incoming>| {
         request.extensions_mut().insert(Peer(from));
         request.map(Body::new)
@@ -93,7 +106,7 @@ where
         .header_read_timeout(settings.header_timeout)
         .max_buf_size(MAX_HEAD_BYTES)
         .max_headers(MAX_HEADERS)
-        .serve_connection(TokioIo::new(io), TowerToHyperService::new(service))
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service))
         .with_upgrades();
     // An error is the client's, and a connection that upgrades resolves at once.
     let _ = timeout(MAX_HTTP_TIME, connection).await;

@@ -1,5 +1,6 @@
 //! How to reach a matchmaker: in this process, or by gRPC.
 
+use std::error::Error as _;
 use std::fmt;
 use std::future::Future;
 use std::io;
@@ -21,6 +22,8 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tonic::transport::{Channel, Endpoint, Error};
 use tonic::{Status, Streaming};
+
+use super::tls::TlsAddress;
 
 /// Makes a link to a matchmaker in the same process.
 #[derive(Clone)]
@@ -83,6 +86,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Carrier for S {}
 pub enum Address {
     /// There, over TCP.
     Tcp(Box<Endpoint>),
+    /// There, over TLS.
+    Tls(TlsAddress),
     /// On the same host, at the Unix socket of that path.
     Unix(PathBuf),
 }
@@ -116,6 +121,11 @@ impl Matchmakers {
             }
             Matchmakers::Grpc(addresses) => match &addresses[index] {
                 Address::Tcp(tcp) => dial_grpc(endpoint(tcp, pings).connect(), &hello).await,
+                Address::Tls(address) => {
+                    let to = address.clone();
+                    let connector = Connector::new(move |_| to.clone().connect());
+                    connector.dial(address.endpoint(), pings, &hello).await
+                }
                 Address::Unix(path) => {
                     let path = path.clone();
                     let connector = Connector::new(move |_| UnixLink::connect(path.clone()));
@@ -194,7 +204,9 @@ async fn link(channel: Channel, hello: &GatewayHello) -> Result<Dialed, String> 
 }
 
 fn describe(status: &Status) -> String {
-    format!("{:?}: {}", status.code(), status.message())
+    let said = format!("{:?}: {}", status.code(), status.message());
+    // What broke below gRPC, such as an alert of TLS, is in no message.
+    status.source().map_or_else(|| said.clone(), |cause| format!("{said}: {}", sources(cause)))
 }
 
 /// An error with its causes: tonic's own text is only "transport error".
@@ -202,7 +214,11 @@ fn sources(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
-        text = format!("{text}: {error}");
+        let said = error.to_string();
+        // Some repeat what they were caused by.
+        if !text.ends_with(&said) {
+            text = format!("{text}: {said}");
+        }
         cause = error.source();
     }
     text

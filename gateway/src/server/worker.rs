@@ -1,6 +1,7 @@
 //! One worker: its connections by number, its links, and the passing of what the machines put out to where it goes.
 
 use std::cell::{Cell, RefCell};
+use std::future::Future;
 use std::io;
 use std::net::TcpListener;
 use std::ops::Deref;
@@ -46,22 +47,35 @@ pub(super) fn run(index: usize, listener: TcpListener, shared: Arc<Shared>, stag
     };
     let serve = async {
         match tokio::net::TcpListener::from_std(listener) {
-            Ok(listener) => serve(index, accept::tcp(listener), shared, stages).await,
+            Ok(listener) => {
+                let incoming = accept::tcp(listener);
+                match shared.settings.tls.clone() {
+                    None => serve(index, incoming, accept::as_it_comes, shared, stages).await,
+                    Some(tls) => {
+                        let within = shared.settings.socket.header_timeout;
+                        let open = move |stream| tls.clone().accept(stream, within);
+                        Box::pin(serve(index, incoming, open, shared, stages)).await
+                    }
+                }
+            }
             Err(error) => Ended::Failed(format!("a listener can't be used: {error}")),
         }
     };
     runtime.block_on(serve)
 }
 
-/// The same on the current thread's `LocalRuntime` or `LocalSet`, with connections from anywhere.
-pub(super) async fn serve<S>(
+/// The same on the current thread's `LocalRuntime` or `LocalSet`, with connections from anywhere, each of which `open` makes ready.
+pub(super) async fn serve<R, S, F>(
     index: usize,
-    incoming: impl Stream<Item = io::Result<Accepted<S>>> + 'static,
+    incoming: impl Stream<Item = io::Result<Accepted<R>>> + 'static,
+    open: impl Fn(R) -> F + Clone + 'static,
     shared: Arc<Shared>,
     mut stages: watch::Receiver<Stage>,
 ) -> Ended
 where
+    R: AsyncRead + Unpin + 'static,
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    F: Future<Output = Option<S>> + 'static,
 {
     let (upgraded, upgrades) = mpsc::channel(PENDING_UPGRADES);
     let worker = Rc::new_cyclic(|this| Worker::new(this.clone(), index, shared.clone()));
@@ -71,7 +85,8 @@ where
         essential.spawn_local(links::keep(link, worker.clone()));
     }
     essential.spawn_local(worker.clone().keep_time());
-    essential.spawn_local(accept::serve(incoming, routes::router(index, shared.clone(), upgraded), shared.clone()));
+    let router = routes::router(index, shared.clone(), upgraded);
+    essential.spawn_local(accept::serve(incoming, open, router, shared.clone()));
     essential.spawn_local(socket::take_upgrades::<S>(upgrades, worker.clone()));
 
     let draining = async {

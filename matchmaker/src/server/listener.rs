@@ -19,6 +19,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{Instant, sleep_until, timeout_at};
 use tonic::transport::server::Connected;
 
+use super::access::Peer;
+
 /// The connections of a TCP listener, without end.
 pub(crate) fn tcp(listener: TcpListener) -> impl Stream<Item = io::Result<TcpStream>> + Send {
     stream::unfold(listener, |listener| async {
@@ -40,9 +42,15 @@ pub(crate) fn unix(listener: UnixListener) -> impl Stream<Item = io::Result<Unix
     })
 }
 
+/// A connection that has come, and from whom.
+pub(crate) struct Incoming<S> {
+    pub(crate) io: S,
+    pub(crate) peer: Peer,
+}
+
 /// Takes connections for as long as the stream is polled, so many at a time. `cut` ends them all.
 pub(crate) fn connections<S>(
-    incoming: impl Stream<Item = io::Result<S>> + Send,
+    incoming: impl Stream<Item = io::Result<Incoming<S>>> + Send,
     most: usize,
     preface_within: Duration,
     cut: watch::Receiver<bool>,
@@ -50,8 +58,8 @@ pub(crate) fn connections<S>(
     let free = Arc::new(Semaphore::new(most));
     stream::unfold((Box::pin(incoming), free, cut), move |(mut incoming, free, cut)| async move {
         let permit = free.clone().acquire_owned().await.expect("this semaphore is never closed");
-        let io = accept(&mut incoming).await?;
-        let connection = Connection::new(io, permit, Instant::now() + preface_within, cut.clone());
+        let accepted = accept(&mut incoming).await?;
+        let connection = Connection::new(accepted, permit, Instant::now() + preface_within, cut.clone());
         Some((Ok(connection), (incoming, free, cut)))
     })
 }
@@ -73,6 +81,7 @@ async fn accept<S>(incoming: &mut (impl Stream<Item = io::Result<S>> + Unpin)) -
 /// A connection with an end.
 pub(crate) struct Connection<S> {
     io: S,
+    peer: Peer,
     /// Bytes of the preface still to come.
     preface: usize,
     /// Resolves when the connection is to be closed from this side.
@@ -82,13 +91,19 @@ pub(crate) struct Connection<S> {
 }
 
 impl<S> Connection<S> {
-    fn new(io: S, permit: OwnedSemaphorePermit, preface_by: Instant, cut: watch::Receiver<bool>) -> Self {
+    fn new(
+        incoming: Incoming<S>,
+        permit: OwnedSemaphorePermit,
+        preface_by: Instant,
+        cut: watch::Receiver<bool>,
+    ) -> Self {
         let until_cut = cut_off(cut.clone());
         let doom = Box::pin(async move {
             let silent = |_| io::Error::new(io::ErrorKind::TimedOut, "no HTTP/2 preface came in time");
             timeout_at(preface_by, until_cut).await.unwrap_or_else(silent)
         });
-        Connection { io, preface: PREFACE_BYTES, doom, cut, _permit: permit }
+        let Incoming { io, peer } = incoming;
+        Connection { io, peer, preface: PREFACE_BYTES, doom, cut, _permit: permit }
     }
 }
 
@@ -100,11 +115,24 @@ async fn cut_off(mut cut: watch::Receiver<bool>) -> io::Error {
     io::Error::new(io::ErrorKind::ConnectionAborted, "the server has stopped")
 }
 
+impl<S> Connection<S> {
+    /// An error once the connection is to be closed.
+    fn check(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        match self.doom.as_mut().poll(cx) {
+            Poll::Ready(end) => Err(end),
+            Poll::Pending => Ok(()),
+        }
+    }
+
+    /// The same while there is no preface: until then a write can wait for a TLS handshake that never ends.
+    fn check_write(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        if self.preface > 0 { self.check(cx) } else { Ok(()) }
+    }
+}
+
 impl<S: AsyncRead + Unpin> AsyncRead for Connection<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        if let Poll::Ready(end) = self.doom.as_mut().poll(cx) {
-            return Poll::Ready(Err(end));
-        }
+        self.check(cx)?;
         let before = buf.filled().len();
         let read = Pin::new(&mut self.io).poll_read(cx, buf);
         if self.preface > 0 && read.is_ready() {
@@ -121,6 +149,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Connection<S> {
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for Connection<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.check_write(cx)?;
         Pin::new(&mut self.io).poll_write(cx, buf)
     }
 
@@ -129,6 +158,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Connection<S> {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        self.check_write(cx)?;
         Pin::new(&mut self.io).poll_write_vectored(cx, bufs)
     }
 
@@ -146,10 +176,11 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Connection<S> {
 }
 
 impl<S> Connected for Connection<S> {
-    /// No service asks who is calling.
-    type ConnectInfo = ();
+    type ConnectInfo = Peer;
 
-    fn connect_info(&self) {}
+    fn connect_info(&self) -> Peer {
+        self.peer.clone()
+    }
 }
 
 /// RFC 9113 section 3.4.

@@ -19,6 +19,7 @@ use crate::world::wishes;
 
 mod contract;
 mod gateway;
+mod http2;
 mod limits;
 mod port;
 mod queries;
@@ -43,7 +44,8 @@ impl Running {
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
         let served = replica.clone();
-        let done = tokio::spawn(async move { served.serve(listener, None, port, async { drop(stopped.await) }).await });
+        let done =
+            tokio::spawn(async move { served.serve(listener.into(), port, async { drop(stopped.await) }).await });
         Running { replica, address, stop, done }
     }
 

@@ -108,6 +108,7 @@ impl GatewayArgs {
             drain_spread: self.drain_spread_ms.0,
             coalesce: Duration::from_micros(self.coalesce_us),
             ice_servers: ice.servers,
+            tls: None,
         }
     }
 }

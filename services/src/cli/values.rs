@@ -49,7 +49,15 @@ pub(crate) struct MatchmakerUrls(pub(crate) Vec<MatchmakerUrl>);
 pub(crate) struct MatchmakerUrl {
     /// As it was given.
     pub(crate) url: String,
-    pub(crate) address: Address,
+    pub(crate) place: Place,
+}
+
+/// Where that is, and how it is reached.
+#[derive(Clone, Debug)]
+pub(crate) enum Place {
+    Plain(Address),
+    /// By TLS, for which there are more settings.
+    Tls(http::Uri),
 }
 
 impl FromStr for MatchmakerUrls {
@@ -65,24 +73,32 @@ impl FromStr for MatchmakerUrls {
 }
 
 fn matchmaker_url(url: &str) -> Result<MatchmakerUrl, String> {
-    let address = match url.strip_prefix("unix:") {
+    let place = match url.strip_prefix("unix:") {
         Some(path) => unix(path),
         None => tcp(url),
     };
-    let expected = || format!("expected a URL like http://matchmaker:50051 or unix:/run/duet.sock, not '{url}'");
-    Ok(MatchmakerUrl { url: url.to_owned(), address: address.ok_or_else(expected)? })
+    let expected = || {
+        format!(
+            "expected a URL like http://matchmaker:50051, https://matchmaker:50051 or unix:/run/duet.sock, not '{url}'"
+        )
+    };
+    Ok(MatchmakerUrl { url: url.to_owned(), place: place.ok_or_else(expected)? })
 }
 
-fn tcp(url: &str) -> Option<Address> {
+fn tcp(url: &str) -> Option<Place> {
     let uri: http::Uri = url.parse().ok()?;
-    let is_plain = uri.scheme_str() == Some("http") && uri.host().is_some() && matches!(uri.path(), "" | "/");
-    is_plain.then(|| Address::Tcp(Box::new(Endpoint::from(uri))))
+    let is_place = uri.host().is_some() && matches!(uri.path(), "" | "/");
+    match uri.scheme_str().filter(|_| is_place)? {
+        "http" => Some(Place::Plain(Address::Tcp(Box::new(Endpoint::from(uri))))),
+        "https" => Some(Place::Tls(uri)),
+        _ => None,
+    }
 }
 
-fn unix(path: &str) -> Option<Address> {
+fn unix(path: &str) -> Option<Place> {
     // Both spellings are common.
     let path = path.strip_prefix("//").unwrap_or(path);
-    (!path.is_empty() && !path.ends_with('/')).then(|| Address::Unix(PathBuf::from(path)))
+    (!path.is_empty() && !path.ends_with('/')).then(|| Place::Plain(Address::Unix(PathBuf::from(path))))
 }
 
 /// `ADDRESS:PORT`, where the address may be a name.

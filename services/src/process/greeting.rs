@@ -5,36 +5,39 @@ use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::Path;
 
+use super::ports::{Bound, BoundPorts};
 use crate::cli::MatchmakerUrl;
 
-pub(super) fn standalone(address: SocketAddr, grpc: Option<SocketAddr>) {
+pub(super) fn standalone(address: SocketAddr, is_encrypted: bool, ports: &BoundPorts) {
     let mut text = title("standalone: gateway and matchmaker in one process");
-    text += &gateway_lines(address);
-    if let Some(grpc) = grpc {
-        text += &line("gRPC", &format!("{}  queries, health, reflection", reachable(grpc)));
-    }
-    text += &try_it(address);
+    text += &gateway_lines(address, is_encrypted);
+    text += &grpc_lines(ports);
+    text += &try_it(address, is_encrypted);
     say(&text);
 }
 
-pub(super) fn gateway(address: SocketAddr, matchmakers: &[MatchmakerUrl]) {
+pub(super) fn gateway(address: SocketAddr, is_encrypted: bool, matchmakers: &[MatchmakerUrl]) {
     let urls: Vec<&str> = matchmakers.iter().map(|matchmaker| matchmaker.url.as_str()).collect();
     let mut text = title("gateway");
-    text += &gateway_lines(address);
+    text += &gateway_lines(address, is_encrypted);
     text += &line("Matchmaker", &urls.join(" "));
-    text += &try_it(address);
+    text += &try_it(address, is_encrypted);
     say(&text);
 }
 
-pub(super) fn matchmaker(address: SocketAddr, socket: Option<&Path>) {
+pub(super) fn matchmaker(ports: &BoundPorts, socket: Option<&Path>) {
     let mut text = title("matchmaker");
-    text += &line("gRPC", &format!("{}  links, queries, health, reflection", reachable(address)));
+    text += &grpc_lines(ports);
     if let Some(socket) = socket {
-        text += &line("", &format!("unix:{}  the same, on this host", socket.display()));
+        text += &line("", &format!("unix:{}  as gRPC, on this host", socket.display()));
     }
-    text += "\nLink a gateway to it: duet gateway";
-    // Writing to a String can't fail.
-    let _ = writeln!(text, " --matchmaker-url http://{}. Ctrl-C ends it.", reachable(address));
+    if let Some(Bound { address, is_encrypted }) = ports.links {
+        let scheme = if is_encrypted { "https" } else { "http" };
+        text += "\nLink a gateway to it: duet gateway";
+        // Writing to a String can't fail.
+        let _ = write!(text, " --matchmaker-url {scheme}://{}.", reachable(address));
+    }
+    text += " Ctrl-C ends it.\n";
     say(&text);
 }
 
@@ -42,16 +45,32 @@ fn title(what: &str) -> String {
     format!("Duet {}, {what}\n", env!("CARGO_PKG_VERSION"))
 }
 
-fn gateway_lines(address: SocketAddr) -> String {
+fn gateway_lines(address: SocketAddr, is_encrypted: bool) -> String {
     let host = reachable(address);
-    line("Demo page", &format!("http://{host}/"))
-        + &line("WebSocket", &format!("ws://{host}/ws"))
-        + &line("Health", &format!("http://{host}/healthz  (alive)  http://{host}/readyz  (ready)"))
+    let s = if is_encrypted { "s" } else { "" };
+    line("Demo page", &format!("http{s}://{host}/"))
+        + &line("WebSocket", &format!("ws{s}://{host}/ws"))
+        + &line("Health", &format!("http{s}://{host}/healthz  (alive)  http{s}://{host}/readyz  (ready)"))
 }
 
-fn try_it(address: SocketAddr) -> String {
+fn grpc_lines(ports: &BoundPorts) -> String {
+    let services = if ports.queries.is_some() { "links, health" } else { "links, queries, health, reflection" };
+    let mut text = String::new();
+    for (name, bound, services) in
+        [("gRPC", ports.links, services), ("Queries", ports.queries, "queries, health, reflection")]
+    {
+        if let Some(Bound { address, is_encrypted }) = bound {
+            let tls = if is_encrypted { ", by TLS" } else { "" };
+            text += &line(name, &format!("{}  {services}{tls}", reachable(address)));
+        }
+    }
+    text
+}
+
+fn try_it(address: SocketAddr, is_encrypted: bool) -> String {
     let host = reachable(address);
-    format!("\nTry it: open http://{host}/ in two windows and press Start in both. Ctrl-C ends it.\n")
+    let s = if is_encrypted { "s" } else { "" };
+    format!("\nTry it: open http{s}://{host}/ in two windows and press Start in both. Ctrl-C ends it.\n")
 }
 
 fn line(name: &str, value: &str) -> String {

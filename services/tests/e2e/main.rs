@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may")]
 
 mod base;
+mod certificates;
 mod client;
 mod closing;
 mod crowd;
@@ -13,15 +14,18 @@ mod heard;
 mod http;
 mod identity;
 mod links;
+mod mutual_tls;
 mod phone;
 mod process;
 mod queries;
+mod query_access;
 mod raw;
 mod request;
 mod resuming;
 mod settings;
 mod simulation;
 mod survival;
+mod tls;
 mod turmoil;
 mod turn;
 mod unix;

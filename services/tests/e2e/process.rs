@@ -1,16 +1,24 @@
 //! Running the executable: started on free ports, asked by its greeting where it listens, ended by its own pid.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use crate::client::{PATIENCE, pause};
 
 /// A running `duet`. Killed when dropped.
 pub(crate) struct Duet {
     child: Child,
     /// The greeting, up to its last line.
     greeting: Vec<String>,
-    /// The log so far is read to the end by this thread, which a full pipe would block.
-    log: Option<thread::JoinHandle<String>>,
+    /// The log is read to the end by this thread, as a full pipe would block the process.
+    reader: Option<thread::JoinHandle<()>>,
+    /// The log so far.
+    log: Arc<Mutex<String>>,
 }
 
 impl Duet {
@@ -24,14 +32,16 @@ impl Duet {
         let mut command = command(args);
         let mut child =
             command.envs(environment.iter().copied()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let mut stderr = child.stderr.take().unwrap();
-        let log = thread::spawn(move || {
-            let mut log = Vec::new();
-            stderr.read_to_end(&mut log).unwrap();
-            String::from_utf8(log).unwrap()
+        let stderr = child.stderr.take().unwrap();
+        let log = Arc::new(Mutex::new(String::new()));
+        let logged = log.clone();
+        let reader = thread::spawn(move || {
+            for line in BufReader::new(stderr).lines() {
+                *logged.lock().unwrap() += &(line.unwrap() + "\n");
+            }
         });
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let mut duet = Duet { child, greeting: Vec::new(), log: Some(log) };
+        let mut duet = Duet { child, greeting: Vec::new(), reader: Some(reader), log };
         for line in lines {
             duet.greeting.push(line.unwrap());
             if duet.greeting.last().unwrap().contains("Ctrl-C") {
@@ -46,6 +56,8 @@ impl Duet {
         let line = self.greeting.iter().find(|text| text.trim_start().starts_with(line)).unwrap();
         let url = line.split_whitespace().find(|word| word.contains(':')).unwrap();
         url.trim_start_matches("http://")
+            .trim_start_matches("https://")
+            .trim_start_matches("wss://")
             .trim_start_matches("ws://")
             .trim_end_matches("/ws")
             .trim_end_matches('/')
@@ -66,7 +78,22 @@ impl Duet {
     /// Waits for the end; how it was, and all that was logged.
     pub(crate) fn ended(mut self) -> (ExitStatus, String) {
         let status = self.child.wait().unwrap();
-        (status, self.log.take().unwrap().join().unwrap())
+        self.reader.take().unwrap().join().unwrap();
+        let log = self.log.lock().unwrap().clone();
+        (status, log)
+    }
+
+    /// Waits until a line of the log has all of these.
+    pub(crate) async fn logged(&self, texts: &[&str]) {
+        let has = |line: &str| texts.iter().all(|text| line.contains(text));
+        let logged = async {
+            while !self.log.lock().unwrap().lines().any(has) {
+                pause(Duration::from_millis(20)).await;
+            }
+        };
+        if timeout(PATIENCE, logged).await.is_err() {
+            panic!("no line has {texts:?}: {}", self.log.lock().unwrap());
+        }
     }
 
     /// Whether it has not ended yet.
