@@ -79,7 +79,8 @@ impl Matchmaker {
     /// Asks for a partner by itself. Where too many wait already, there has to be somebody at once.
     fn ask(&mut self, session: SessionKey, join: Join, now: Time) -> Result<(), Breach> {
         let limit = self.config.max_waiting_per_pool;
-        let is_full = limit > 0 && self.pools.len(&join.wishes.pool) >= limit;
+        // Mostly there are fewer waiters in all, and no pool has to be looked for.
+        let is_full = limit > 0 && self.pools.waiting() >= limit && self.pools.len(&join.wishes.pool) >= limit;
         if !is_full || !matches!(self.sessions[session].state, State::Idle) {
             return self.join(session, join, now);
         }

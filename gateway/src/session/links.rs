@@ -6,6 +6,7 @@ use duet_proto::time::Time;
 
 use super::activity::Activity;
 use super::{Link, Output, Session};
+use crate::limits::Limit;
 
 impl Session {
     /// A link came up: the session is announced on it, with what it is doing. What it keeps for its partner is sent again once the
@@ -42,6 +43,7 @@ impl Session {
     pub fn handle_overflow(&mut self) {
         self.push_frame(Up::End);
         self.is_over = true;
+        self.limited(Limit::Unacknowledged);
         self.close(CloseCode::Policy);
     }
 

@@ -14,6 +14,7 @@ use super::partner::fate_text;
 use super::resumable::Wanted;
 use super::sequence::{FromPartner, ToPartner};
 use super::{Link, Session};
+use crate::limits::Limit;
 
 impl Session {
     /// The client wants an earlier session back.
@@ -108,6 +109,9 @@ impl Session {
     /// The matchmaker has no such session for this gateway any more.
     pub(super) fn ended(&mut self, reason: SessionEndedReason) {
         self.is_over = true;
+        if reason == SessionEndedReason::Overflow {
+            self.limited(Limit::Unacknowledged);
+        }
         self.close(match reason {
             SessionEndedReason::ResumedElsewhere => CloseCode::ResumedElsewhere,
             SessionEndedReason::Overflow => CloseCode::Policy,
