@@ -123,7 +123,7 @@ impl From<NotVerified> for (Refused, Refusal) {
             (Refused::Unauthorized, refusal.with(header::WWW_AUTHENTICATE, "Bearer error=\"invalid_token\""))
         };
         match why {
-            NotVerified::Bad => unauthorized("the token is not accepted"),
+            NotVerified::Bad | NotVerified::UnknownKey => unauthorized("the token is not accepted"),
             NotVerified::Expired => unauthorized("the token has expired"),
             NotVerified::NoKeys => {
                 (Refused::Unavailable, unavailable("unavailable", "tokens can't be checked just now"))

@@ -130,7 +130,7 @@ impl Verifier {
                 match self.check(token) {
                     Checked::Done(done) => done,
                     Checked::UnknownKey if !jwks.has_keys() => Err(NotVerified::NoKeys),
-                    Checked::UnknownKey => Err(NotVerified::Bad),
+                    Checked::UnknownKey => Err(NotVerified::UnknownKey),
                 }
             }
         }

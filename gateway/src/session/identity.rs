@@ -46,6 +46,8 @@ pub struct Verified {
 pub enum NotVerified {
     /// It is no token, or not one for this gateway. Which check failed is nobody's business.
     Bad,
+    /// It names a key that is not known, or not yet: keys change.
+    UnknownKey,
     /// It was good once.
     Expired,
     /// It is good, but its user has too many connections.
@@ -149,6 +151,7 @@ impl Session {
                 let refusal = Refusal::new(ErrorCode::Unauthorized, "the token is not accepted".to_owned());
                 self.refuse_bad_message(refusal, now);
             }
+            NotVerified::UnknownKey => self.refuse_as(ErrorCode::Unauthorized, "the token is not accepted"),
             NotVerified::Expired => self.refuse_as(ErrorCode::Unauthorized, "the token has expired"),
             NotVerified::TooManyConnections => {
                 let why = "this user has too many connections".to_owned();

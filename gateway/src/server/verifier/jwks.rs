@@ -24,8 +24,8 @@ pub(super) struct Jwks {
     client: Client<HttpsConnector<HttpConnector>, Empty<Bytes>>,
     keys: RwLock<Arc<[NamedKey]>>,
     wanted: Notify,
-    /// How often they were fetched, or that failed.
-    fetches: watch::Sender<u64>,
+    /// When they may be fetched again; changes with each fetch, be it that it failed.
+    next_fetch: watch::Sender<Instant>,
     cooldown: Duration,
 }
 
@@ -45,7 +45,7 @@ impl Jwks {
             client,
             keys: RwLock::new(Arc::new([])),
             wanted: Notify::new(),
-            fetches: watch::Sender::new(0),
+            next_fetch: watch::Sender::new(Instant::now()),
             cooldown,
         })
     }
@@ -71,10 +71,13 @@ impl Jwks {
 
     /// Resolves when the keys were fetched again, or could not be, or may not be for now.
     pub(super) async fn fetched_again(&self) {
-        let mut fetches = self.fetches.subscribe();
-        fetches.mark_unchanged();
+        let mut fetches = self.next_fetch.subscribe();
+        let next = *fetches.borrow_and_update();
+        let deadline = Instant::now() + PATIENCE;
         self.wanted.notify_one();
-        let _ = timeout(PATIENCE, fetches.changed()).await;
+        if next < deadline {
+            let _ = timeout_at(deadline, fetches.changed()).await;
+        }
     }
 
     pub(super) async fn keep(&self) {
@@ -98,9 +101,9 @@ impl Jwks {
                     failures = failures.saturating_add(1);
                 }
             }
-            self.fetches.send_modify(|fetches| *fetches += 1);
             // At the start nobody can be let in, so that is tried more often.
             let pause = if self.has_keys() { self.cooldown } else { self.cooldown.min(RETRY) };
+            self.next_fetch.send_replace(started + pause);
             sleep_until(started + pause).await;
             let next = started + if failures == 0 { REFRESH } else { pause };
             let _ = timeout_at(next, self.wanted.notified()).await;

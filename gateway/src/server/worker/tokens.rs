@@ -47,7 +47,11 @@ impl Worker {
                     self.shared.places.bad_token(from, self.clock.now());
                 }
             }
-            _ => {}
+            Err(NotVerified::UnknownKey | NotVerified::Expired) => {
+                drop(self.shared.counts.refused(Refused::Unauthorized))
+            }
+            Err(NotVerified::NoKeys) => drop(self.shared.counts.refused(Refused::Unavailable)),
+            Ok(_) => {}
         }
         self.feed(connection, |session, now| session.handle_verified(verified, now));
     }
