@@ -70,7 +70,7 @@ where
     while let Some(accepted) = incoming.next().await {
         match accepted {
             // More would take the descriptors that links and metrics need.
-            Ok(_) if HttpCount::is_full(&shared) => drop(shared.counts.refused(Refused::Sockets)),
+            Ok(_) if HttpCount::is_full(&shared) => shared.counts.refused(Refused::Sockets),
             Ok(accepted) => {
                 let count = HttpCount::new(shared.clone());
                 spawn_local(speak_http(accepted, open.clone(), router.clone(), count));

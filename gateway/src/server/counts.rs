@@ -110,8 +110,13 @@ impl Refused {
 pub(super) struct Counts([AtomicU64; Refused::ALL.len()]);
 
 impl Counts {
-    /// It happened again. Tells whether that was the first time.
-    pub(super) fn refused(&self, refused: Refused) -> bool {
+    /// It happened again.
+    pub(super) fn refused(&self, refused: Refused) {
+        self.is_first(refused);
+    }
+
+    /// The same. Tells whether it was the first time.
+    pub(super) fn is_first(&self, refused: Refused) -> bool {
         self.count(refused).fetch_add(1, Ordering::Relaxed) == 0
     }
 
@@ -135,7 +140,7 @@ mod tests {
     fn each_has_a_count_and_a_name_of_its_own() {
         let counts = Counts::default();
         for refused in Refused::ALL {
-            assert!(counts.refused(refused) && !counts.refused(refused));
+            assert!(counts.is_first(refused) && !counts.is_first(refused));
         }
         assert!(Refused::ALL.iter().all(|refused| counts.get(*refused) == 2));
         let names: BTreeSet<_> = Refused::ALL.iter().map(|refused| refused.name()).collect();

@@ -31,7 +31,7 @@ pub(super) fn client_address(shared: &Shared, request: &Parts) -> Option<IpAddr>
 }
 
 fn distrust(shared: &Shared, what: &str) {
-    if shared.counts.refused(Refused::UntrustedProxy) {
+    if shared.counts.is_first(Refused::UntrustedProxy) {
         tracing::warn!(
             "a {what} header came from an address that is not in TRUSTED_PROXIES, and is ignored: if it is your proxy's, all its clients \
              count as one address"
@@ -50,7 +50,7 @@ where
         return Some(accepted);
     }
     if !accepted.from.is_some_and(|from| proxies.trusted.contains(from)) {
-        if shared.counts.refused(Refused::UntrustedProxy) {
+        if shared.counts.is_first(Refused::UntrustedProxy) {
             tracing::warn!(
                 "a connection came from an address that is not in TRUSTED_PROXIES; with PROXY_PROTOCOL it is closed"
             );

@@ -203,8 +203,8 @@ impl Worker {
     /// A connection's socket is gone. Its session may be kept.
     pub(super) fn socket_ended(&self, connection: &Connection, end: SocketEnd) {
         match end {
-            SocketEnd::Close(CloseCode::TryAgainLater) => drop(self.shared.counts.refused(Refused::OutboundBytes)),
-            SocketEnd::Close(CloseCode::TooBig) => drop(self.shared.counts.refused(Refused::MessageSize)),
+            SocketEnd::Close(CloseCode::TryAgainLater) => self.shared.counts.refused(Refused::OutboundBytes),
+            SocketEnd::Close(CloseCode::TooBig) => self.shared.counts.refused(Refused::MessageSize),
             _ => {}
         }
         connection.vacate();
@@ -261,7 +261,7 @@ impl Worker {
                     drop(outbox);
                     self.verify(connection, token);
                 }
-                Output::Limited(limit) => drop(self.shared.counts.refused(Refused::Limit(limit))),
+                Output::Limited(limit) => self.shared.counts.refused(Refused::Limit(limit)),
                 Output::Fault { id, what } => tracing::error!(id, what, "a session met a fault of ours"),
                 Output::Frame { kind, client_seq } => {
                     self.push(connection.link, UpFrame { session: connection.number, client_seq, kind });

@@ -40,7 +40,7 @@ impl Worker {
     fn verified(&self, connection: &Connection, verified: Result<Verified, NotVerified>) {
         let verified = verified.and_then(|verified| self.place_user(connection, verified));
         match &verified {
-            Err(NotVerified::TooManyConnections) => drop(self.shared.counts.refused(Refused::UserConnections)),
+            Err(NotVerified::TooManyConnections) => self.shared.counts.refused(Refused::UserConnections),
             Err(NotVerified::Bad) => {
                 self.shared.counts.refused(Refused::Unauthorized);
                 if let Some(from) = connection.from() {
@@ -48,9 +48,9 @@ impl Worker {
                 }
             }
             Err(NotVerified::UnknownKey | NotVerified::Expired) => {
-                drop(self.shared.counts.refused(Refused::Unauthorized))
+                self.shared.counts.refused(Refused::Unauthorized);
             }
-            Err(NotVerified::NoKeys) => drop(self.shared.counts.refused(Refused::Unavailable)),
+            Err(NotVerified::NoKeys) => self.shared.counts.refused(Refused::Unavailable),
             Ok(_) => {}
         }
         self.feed(connection, |session, now| session.handle_verified(verified, now));
