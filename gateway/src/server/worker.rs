@@ -248,7 +248,7 @@ impl Worker {
             is_news |= !matches!(output, Output::Frame { .. } | Output::Dropped(_) | Output::Limited(_));
             let mut outbox = connection.outbox.borrow_mut();
             match output {
-                Output::Text(_) if cfg!(feature = "echo") => {}
+                Output::Text(_) | Output::TextWithIce(_) if cfg!(feature = "echo") => {}
                 Output::Text(text) => outbox.push(Outgoing::Text(text)),
                 Output::TextWithIce(text) => {
                     outbox.push(Outgoing::Text(self.shared.ice.add_to(text, &connection.session.borrow())));
