@@ -28,11 +28,13 @@ export class TurnClient {
   /** @param {'IPv4' | 'IPv6'} family Of the relay's address. @returns {Promise<number>} The error's code; 0 for none. */
   async allocate(family) {
     const wanted = [attribute(REQUESTED_TRANSPORT, Buffer.from([17, 0, 0, 0])), attribute(REQUESTED_FAMILY, Buffer.from([FAMILIES[family], 0, 0, 0]))];
-    // The first answer says what to sign the second request with.
-    const { error, realm, nonce } = await this.#ask(ALLOCATE, wanted);
-    if (error !== 401) return error;
-    [this.#realm, this.#nonce] = [realm, nonce];
-    return (await this.#ask(ALLOCATE, wanted)).error;
+    // The first answer says what to sign the second request with. A nonce may be stale at once: coturn, when it has just started, says so.
+    let answer = await this.#ask(ALLOCATE, wanted);
+    for (let tries = 0; tries < 3 && (answer.error === 438 || (answer.error === 401 && !this.#nonce)); tries++) {
+      [this.#realm, this.#nonce] = [answer.realm, answer.nonce];
+      answer = await this.#ask(ALLOCATE, wanted);
+    }
+    return answer.error;
   }
 
   /** @param {string} address @returns {Promise<number>} 403 if the server won't relay there. */
