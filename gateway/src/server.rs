@@ -13,7 +13,8 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use duet_proto::ids::BootId;
-use duet_proto::link::LinkPings;
+use duet_proto::link::{LinkPings, QUEUE_LIMITS};
+use duet_proto::queue::Limits;
 use futures_util::Stream;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{mpsc, watch};
@@ -81,6 +82,8 @@ pub struct Settings {
     pub matchmaker_grace: Duration,
     /// How a dead link to a matchmaker is found.
     pub link_pings: LinkPings,
+    /// What may wait for a matchmaker that is slow to take it.
+    pub link_queue: Limits,
     /// Over how long a drain spreads its closes at most.
     pub drain_spread: Duration,
     /// How far apart the wakes of a busy worker are at least; zero is no matter how close.
@@ -129,6 +132,7 @@ impl Default for Settings {
             tls: None,
             matchmaker_grace: Duration::from_secs(10),
             link_pings: LinkPings::default(),
+            link_queue: QUEUE_LIMITS,
             drain_spread: Duration::from_secs(10),
             coalesce: Duration::from_micros(250),
             ice_servers: IceServers::default(),

@@ -5,6 +5,9 @@
 
 use std::time::Duration;
 
+use duet_proto::link::QUEUE_LIMITS;
+use duet_proto::queue::Limits;
+
 /// Settings of a [`crate::Matchmaker`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Config {
@@ -16,6 +19,8 @@ pub struct Config {
     pub rematch_after: Duration,
     /// How many may wait in one pool for somebody who suits; those who are put back are not refused. 0 is no limit.
     pub max_waiting_per_pool: usize,
+    /// What may wait for a link's gateway. One that is too slow for it is let go of, and the heaviest of its sessions end.
+    pub link_queue: Limits,
     /// How long after parting a report may still name the last partner.
     pub report_window: Duration,
     /// How long the sessions of a link that has ended keep their places and rooms, for their gateway to attach them anew.
@@ -31,6 +36,7 @@ impl Default for Config {
             short_room: Duration::from_secs(10),
             rematch_after: Duration::from_secs(3),
             max_waiting_per_pool: 100_000,
+            link_queue: QUEUE_LIMITS,
             report_window: Duration::from_secs(60),
             link_grace: Duration::from_secs(3),
             recovery: Duration::from_secs(5),

@@ -12,7 +12,7 @@ use crate::v1;
 /// The version of the link that this code speaks.
 pub const VERSION: u32 = 1;
 
-/// What one direction of a link holds that the other side has not taken: some seconds of a busy worker.
+/// What one direction of a link holds that the other side has not taken, unless it is set: some seconds of a busy worker.
 pub const QUEUE_LIMITS: Limits = Limits { items: 65_536, bytes: 16 * 1024 * 1024, batch_bytes: BATCH_BYTES };
 
 /// How either side of a link between processes finds that the other is gone without a word.
@@ -74,10 +74,10 @@ pub struct MatchmakerEnd {
     pub down: Sender<DownFrame>,
 }
 
-/// A link inside one process.
-pub fn memory(gateway: GatewayHello, matchmaker: MatchmakerHello) -> (GatewayEnd, MatchmakerEnd) {
-    let (up, up_out) = queue::bounded(QUEUE_LIMITS);
-    let (down, down_out) = queue::bounded(QUEUE_LIMITS);
+/// A link inside one process, each direction of which holds so much.
+pub fn memory(gateway: GatewayHello, matchmaker: MatchmakerHello, limits: Limits) -> (GatewayEnd, MatchmakerEnd) {
+    let (up, up_out) = queue::bounded(limits);
+    let (down, down_out) = queue::bounded(limits);
     (GatewayEnd { hello: matchmaker, up, down: down_out }, MatchmakerEnd { hello: gateway, up: up_out, down })
 }
 

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 
 use clap::builder::BoolishValueParser;
 use clap::{Args, Parser, Subcommand};
-use duet_proto::link::LinkPings;
+use duet_proto::link::{LinkPings, QUEUE_LIMITS};
+use duet_proto::queue::Limits;
 
 mod gateway;
 mod identity;
@@ -161,9 +162,19 @@ pub(crate) struct LinkArgs {
     /// How long they wait for the answer before they give the link up
     #[arg(long, env, default_value = "5000", value_name = "MS", value_parser = positive_milliseconds)]
     link_ping_timeout_ms: Milliseconds,
+    /// Frames that may wait for the other side, before the link is given up
+    #[arg(long, env, default_value = "65536", value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1024..))]
+    link_queue_frames: u32,
+    /// Their bytes
+    #[arg(long, env, default_value = "16777216", value_name = "BYTES", value_parser = clap::value_parser!(u32).range(1_048_576..))]
+    link_queue_bytes: u32,
 }
 
 impl LinkArgs {
+    pub(crate) fn queue(&self) -> Limits {
+        Limits { items: self.link_queue_frames as usize, bytes: self.link_queue_bytes as usize, ..QUEUE_LIMITS }
+    }
+
     pub(crate) fn pings(&self) -> LinkPings {
         LinkPings { interval: self.link_ping_interval_ms.0, timeout: self.link_ping_timeout_ms.0 }
     }

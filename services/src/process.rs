@@ -39,11 +39,11 @@ pub(crate) fn standalone(args: cli::Standalone) -> Result<(), Failure> {
         let ports = BoundPorts::bind(args.grpc_listen, &args.ports, access).await?;
         let metrics = bind_metrics(&args.operations).await?;
         files.keep();
-        let replica = Replica::start(args.matchmaker.name(), args.matchmaker.config());
+        let replica = Replica::start(args.matchmaker.name(), args.matchmaker.config(args.link.queue()));
         let dial = replica.clone();
         let matchmakers = Matchmakers::Memory(MemoryDialer::new(move |hello| dial.connect(hello)));
         let is_encrypted = tls.is_some();
-        let settings = Settings { tls, ..args.gateway.settings(address.port(), verifier, args.link.pings(), ice) };
+        let settings = Settings { tls, ..args.gateway.settings(address.port(), verifier, &args.link, ice) };
         let gateway = start_gateway(settings, listeners, matchmakers)?;
         serve_metrics(metrics, &gateway);
         greeting::standalone(address, is_encrypted, &ports);
@@ -70,7 +70,7 @@ pub(crate) fn gateway(args: cli::Gateway) -> Result<(), Failure> {
         let metrics = bind_metrics(&args.operations).await?;
         files.keep();
         let is_encrypted = tls.is_some();
-        let settings = Settings { tls, ..args.gateway.settings(address.port(), verifier, args.link.pings(), ice) };
+        let settings = Settings { tls, ..args.gateway.settings(address.port(), verifier, &args.link, ice) };
         let gateway = start_gateway(settings, listeners, matchmakers)?;
         serve_metrics(metrics, &gateway);
         greeting::gateway(address, is_encrypted, &args.matchmaker_url.0);
@@ -87,7 +87,7 @@ pub(crate) fn matchmaker(args: cli::Matchmaker) -> Result<(), Failure> {
         let ports = BoundPorts::bind(Some(args.grpc_listen), &args.ports, access).await?;
         files.keep();
         let socket = args.grpc_socket.as_deref().map(GrpcSocket::bind).transpose()?;
-        let replica = Replica::start(args.matchmaker.name(), args.matchmaker.config());
+        let replica = Replica::start(args.matchmaker.name(), args.matchmaker.config(args.link.queue()));
         greeting::matchmaker(&ports, args.grpc_socket.as_deref());
         let port = Port::open(replica, ports, socket, args.link.pings(), args.drain.drain_limit_ms.0);
         let signal = signals.next().await;

@@ -20,7 +20,7 @@ pub(super) async fn keep(link: usize, worker: Rc<Worker>) -> Ended {
             boot: worker.shared.boot,
             worker: u32::try_from(worker.index).unwrap_or(u32::MAX),
         };
-        let why = match worker.shared.matchmakers.dial(link, hello, worker.shared.settings.link_pings).await {
+        let why = match worker.shared.matchmakers.dial(link, hello, &worker.shared.settings).await {
             Ok(dialed) => {
                 if let Some(problem) = lonely(&dialed.hello, worker.shared.matchmakers.count()) {
                     return Ended::Misconfigured(problem);

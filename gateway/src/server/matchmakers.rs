@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use duet_proto::bounds::LINK_MESSAGE_BYTES;
 use duet_proto::frame::{DownFrame, UpFrame};
-use duet_proto::link::{GatewayEnd, GatewayHello, LinkPings, MatchmakerHello, QUEUE_LIMITS};
-use duet_proto::queue::{self, Receiver, Sender};
+use duet_proto::link::{GatewayEnd, GatewayHello, LinkPings, MatchmakerHello};
+use duet_proto::queue::{self, Limits, Receiver, Sender};
 use duet_proto::unix::UnixLink;
 use duet_proto::v1;
 use duet_proto::v1::signaling_client::SignalingClient;
@@ -23,6 +23,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tonic::transport::{Channel, Endpoint, Error};
 use tonic::{Status, Streaming};
 
+use super::Settings;
 use super::tls::TlsAddress;
 
 /// Makes a link to a matchmaker in the same process.
@@ -63,10 +64,16 @@ impl Connector {
 }
 
 impl Connector {
-    async fn dial(&self, to: &Endpoint, pings: LinkPings, hello: &GatewayHello) -> Result<Dialed, String> {
+    async fn dial(
+        &self,
+        to: &Endpoint,
+        pings: LinkPings,
+        hello: &GatewayHello,
+        queue: Limits,
+    ) -> Result<Dialed, String> {
         let Connector(connect) = self.clone();
         let connector = tower::service_fn(move |uri| connect(uri));
-        dial_grpc(endpoint(to, pings).connect_with_connector(connector), hello).await
+        dial_grpc(endpoint(to, pings).connect_with_connector(connector), hello, queue).await
     }
 }
 
@@ -113,28 +120,31 @@ impl Matchmakers {
     }
 
     /// Links to one of them. Fails with words for the log.
-    pub(super) async fn dial(&self, index: usize, hello: GatewayHello, pings: LinkPings) -> Result<Dialed, String> {
+    pub(super) async fn dial(&self, index: usize, hello: GatewayHello, settings: &Settings) -> Result<Dialed, String> {
+        let (pings, queue) = (settings.link_pings, settings.link_queue);
         match self {
             Matchmakers::Memory(MemoryDialer(dial)) => {
                 let GatewayEnd { hello, up, down } = dial(hello);
                 Ok(Dialed { hello, up, down: Down::Memory(down) })
             }
             Matchmakers::Grpc(addresses) => match &addresses[index] {
-                Address::Tcp(tcp) => dial_grpc(endpoint(tcp, pings).connect(), &hello).await,
+                Address::Tcp(tcp) => dial_grpc(endpoint(tcp, pings).connect(), &hello, queue).await,
                 Address::Tls(address) => {
                     let to = address.clone();
                     let connector = Connector::new(move |_| to.clone().connect());
-                    connector.dial(address.endpoint(), pings, &hello).await
+                    connector.dial(address.endpoint(), pings, &hello, queue).await
                 }
                 Address::Unix(path) => {
                     let path = path.clone();
                     let connector = Connector::new(move |_| UnixLink::connect(path.clone()));
                     // Asked for, and used for nothing.
                     let nowhere = Endpoint::from_static("http://localhost");
-                    connector.dial(&nowhere, pings, &hello).await
+                    connector.dial(&nowhere, pings, &hello, queue).await
                 }
             },
-            Matchmakers::GrpcOver(connector, endpoints) => connector.dial(&endpoints[index], pings, &hello).await,
+            Matchmakers::GrpcOver(connector, endpoints) => {
+                connector.dial(&endpoints[index], pings, &hello, queue).await
+            }
         }
     }
 }
@@ -185,13 +195,14 @@ fn endpoint(endpoint: &Endpoint, pings: LinkPings) -> Endpoint {
 async fn dial_grpc(
     connecting: impl Future<Output = Result<Channel, Error>>,
     hello: &GatewayHello,
+    queue: Limits,
 ) -> Result<Dialed, String> {
-    let link = async { link(connecting.await.map_err(|error| sources(&error))?, hello).await };
+    let link = async { link(connecting.await.map_err(|error| sources(&error))?, hello, queue).await };
     tokio::time::timeout(HELLO_TIMEOUT, link).await.map_err(|_| "it did not answer in time".to_owned())?
 }
 
-async fn link(channel: Channel, hello: &GatewayHello) -> Result<Dialed, String> {
-    let (up, batches) = queue::bounded::<UpFrame>(QUEUE_LIMITS);
+async fn link(channel: Channel, hello: &GatewayHello, queue: Limits) -> Result<Dialed, String> {
+    let (up, batches) = queue::bounded::<UpFrame>(queue);
     let first = v1::LinkUp { hello: Some(hello.into()), frames: Vec::new() };
     let later = batches.map(|frames| v1::LinkUp { hello: None, frames: frames.into_iter().map(Into::into).collect() });
     let mut client = SignalingClient::new(channel).max_decoding_message_size(LINK_MESSAGE_BYTES);

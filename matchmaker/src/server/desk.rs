@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use duet_proto::frame::{Down, DownFrame};
-use duet_proto::link::{GatewayHello, QUEUE_LIMITS};
-use duet_proto::queue::{Refused, Sender};
+use duet_proto::link::GatewayHello;
+use duet_proto::queue::{Limits, Refused, Sender};
 use duet_proto::time::Time;
 use tokio::sync::oneshot;
 
@@ -15,6 +15,8 @@ use crate::{LinkKey, Matchmaker, Output, Report};
 #[derive(Debug)]
 pub(crate) struct Desk {
     pub(crate) machine: Matchmaker,
+    /// What may wait for a link's gateway.
+    link_queue: Limits,
     links: BTreeMap<LinkKey, Outlet>,
     /// When the timer will wake.
     pub(crate) armed: Option<Time>,
@@ -31,8 +33,8 @@ struct Outlet {
 }
 
 impl Desk {
-    pub(crate) fn new(machine: Matchmaker) -> Self {
-        Desk { machine, links: BTreeMap::new(), armed: None, going_away: false }
+    pub(crate) fn new(machine: Matchmaker, link_queue: Limits) -> Self {
+        Desk { machine, link_queue, links: BTreeMap::new(), armed: None, going_away: false }
     }
 
     /// A link begins, unless this matchmaker is going away. Its end is told to the receiver.
@@ -94,7 +96,7 @@ impl Desk {
             }
             for (link, why) in lost {
                 match why {
-                    LinkEnd::TooSlow => self.machine.link_overflowed(link, QUEUE_LIMITS.bytes / 2, now),
+                    LinkEnd::TooSlow => self.machine.link_overflowed(link, self.link_queue.bytes / 2, now),
                     _ => self.machine.link_down(link, now),
                 }
             }

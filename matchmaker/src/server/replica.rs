@@ -10,7 +10,7 @@ use std::time::Duration;
 use duet_proto::frame::DownFrame;
 use duet_proto::ids::BootId;
 use duet_proto::link::{self, GatewayEnd, GatewayHello, MatchmakerHello};
-use duet_proto::queue::Sender;
+use duet_proto::queue::{Limits, Sender};
 use duet_proto::time::Time;
 use futures_util::StreamExt;
 use rand::TryRng;
@@ -33,6 +33,7 @@ pub struct Replica {
 #[derive(Debug)]
 pub(crate) struct Shared {
     hello: MatchmakerHello,
+    pub(crate) link_queue: Limits,
     clock: Clock,
     desk: Mutex<Desk>,
     /// Tells the timer that its deadline has moved up, or that there is nothing left to time.
@@ -49,9 +50,10 @@ impl Replica {
     /// Outside a tokio runtime, or when the operating system gives no random bytes.
     pub fn start(name: impl Into<String>, config: Config) -> Self {
         let hello = MatchmakerHello { replica: name.into(), boot: BootId::from_random(random()), engine: None };
-        let desk = Mutex::new(Desk::new(Matchmaker::new(config, random())));
+        let link_queue = config.link_queue;
+        let desk = Mutex::new(Desk::new(Matchmaker::new(config, random()), link_queue));
         let rearm = Arc::new(Notify::new());
-        let shared = Arc::new(Shared { hello, clock: Clock::start(), desk, rearm: rearm.clone() });
+        let shared = Arc::new(Shared { hello, link_queue, clock: Clock::start(), desk, rearm: rearm.clone() });
         tokio::spawn(timer::run(Arc::downgrade(&shared), rearm));
         Replica { shared }
     }
@@ -59,6 +61,11 @@ impl Replica {
     /// Who this is, as gateways are told.
     pub fn hello(&self) -> &MatchmakerHello {
         &self.shared.hello
+    }
+
+    /// What may wait for a link's gateway.
+    pub(crate) fn link_queue(&self) -> Limits {
+        self.shared.link_queue
     }
 
     /// Links a gateway's worker of this process by memory. The link is served on the current tokio runtime until either side ends
@@ -69,7 +76,7 @@ impl Replica {
     ///
     /// Outside a tokio runtime.
     pub fn connect(&self, hello: GatewayHello) -> GatewayEnd {
-        let (gateway, matchmaker) = link::memory(hello, self.shared.hello.clone());
+        let (gateway, matchmaker) = link::memory(hello, self.shared.hello.clone(), self.shared.link_queue);
         match self.link_up(matchmaker.hello, matchmaker.down.clone()) {
             Ok(link) => drop(tokio::spawn(link.carry(matchmaker.up.map(Ok)))),
             Err(_going_away) => matchmaker.down.close(),

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use duet_proto::frame::{DownFrame, UpFrame};
-use duet_proto::link::{self, GatewayHello, QUEUE_LIMITS};
+use duet_proto::link::{self, GatewayHello};
 use duet_proto::queue::{self, Receiver};
 use duet_proto::v1;
 use duet_proto::v1::signaling_server::Signaling;
@@ -34,7 +34,7 @@ impl Signaling for SignalingService {
         let mut up = request.into_inner();
         let hello = tokio::time::timeout(self.hello_within, hello(&mut up));
         let hello = hello.await.map_err(|_| Status::deadline_exceeded("no hello came in time"))??;
-        let (down, down_out) = queue::bounded(QUEUE_LIMITS);
+        let (down, down_out) = queue::bounded(self.replica.link_queue());
         let open = self.replica.link_up(hello, down);
         let open = open.map_err(|end| end.status().unwrap_or_else(|| Status::unavailable(end.to_string())))?;
 

@@ -10,8 +10,8 @@ use clap::Args;
 use duet_gateway::origins::AllowedOrigins;
 use duet_gateway::server::{Settings, Verifier};
 use duet_gateway::session::SessionConfig;
-use duet_proto::link::LinkPings;
 
+use super::LinkArgs;
 use super::identity::IdentityArgs;
 use super::limits::LimitArgs;
 use super::proxies::ProxyArgs;
@@ -82,7 +82,7 @@ impl GatewayArgs {
         &self,
         port: u16,
         verifier: Option<Arc<Verifier>>,
-        link_pings: LinkPings,
+        link: &LinkArgs,
         ice: IceSettings,
     ) -> Settings {
         let limits = &self.limits;
@@ -104,7 +104,8 @@ impl GatewayArgs {
             max_sockets: limits.max_sockets(),
             proxies: self.proxies.settings(),
             matchmaker_grace: self.matchmaker_grace_ms.0,
-            link_pings,
+            link_pings: link.pings(),
+            link_queue: link.queue(),
             drain_spread: self.drain_spread_ms.0,
             coalesce: Duration::from_micros(self.coalesce_us),
             ice_servers: ice.servers,

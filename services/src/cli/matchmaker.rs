@@ -3,6 +3,7 @@
 use clap::Args;
 use clap::builder::BoolishValueParser;
 use duet_matchmaker::Config;
+use duet_proto::queue::Limits;
 
 use super::values::{Milliseconds, host_name, process_name};
 
@@ -38,8 +39,9 @@ impl MatchmakerArgs {
         self.matchmaker_name.clone().unwrap_or_else(host_name)
     }
 
-    pub(crate) fn config(&self) -> Config {
+    pub(crate) fn config(&self, link_queue: Limits) -> Config {
         Config {
+            link_queue,
             requeue_on_partner_leave: self.requeue_on_partner_leave,
             rematch_after: self.rematch_after_ms.0,
             short_room: self.short_room_ms.0,

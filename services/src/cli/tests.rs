@@ -55,6 +55,6 @@ fn requeueing_is_switched_by_the_usual_words() {
         let Ok(Verb::Matchmaker(args)) = parse_line(&format!("matchmaker --requeue-on-partner-leave {word}")) else {
             panic!("{word}")
         };
-        assert_eq!(args.matchmaker.config().requeue_on_partner_leave, requeues);
+        assert_eq!(args.matchmaker.config(args.link.queue()).requeue_on_partner_leave, requeues);
     }
 }

@@ -5,7 +5,6 @@ use std::cmp::Reverse;
 use std::rc::Rc;
 
 use duet_proto::frame::UpFrame;
-use duet_proto::link::QUEUE_LIMITS;
 use duet_proto::queue::{Refused, Sender};
 use duet_proto::time::Time;
 use tokio::sync::Notify;
@@ -88,7 +87,7 @@ impl Worker {
         heaviest.sort_by_key(|(bytes, _)| Reverse(*bytes));
         let mut total: usize = heaviest.iter().map(|(bytes, _)| bytes).sum();
         for (bytes, connection) in heaviest {
-            if total <= QUEUE_LIMITS.bytes / 2 {
+            if total <= self.shared.settings.link_queue.bytes / 2 {
                 return;
             }
             total -= bytes;

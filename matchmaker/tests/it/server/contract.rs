@@ -2,7 +2,8 @@
 
 use duet_proto::frame::{Down, InRoom, PartnerLeftReason, SessionEndedReason};
 use duet_proto::ids::RoomId;
-use duet_proto::queue::Refused;
+use duet_proto::link::QUEUE_LIMITS;
+use duet_proto::queue::{Limits, Refused};
 use tonic::Code;
 
 use super::gateway::{Gateway, Transport, kind};
@@ -30,6 +31,7 @@ contract! {
     a_gateway_that_goes_leaves_its_sessions_partners_disconnected,
     a_gateway_that_breaks_a_rule_is_cut_off_alone,
     a_gateway_that_reads_nothing_is_cut_off_alone,
+    how_much_waits_for_a_gateway_is_a_setting,
     two_who_were_kept_apart_meet_by_themselves,
     a_newer_link_of_a_worker_ends_the_older,
     a_link_that_breaks_and_comes_back_resumes,
@@ -154,6 +156,20 @@ async fn a_gateway_that_reads_nothing_is_cut_off_alone(transport: Transport) {
             assert!(rest < 100, "16 MiB of what nobody read are let go of, not kept for later: {rest}");
         }
     }
+}
+
+async fn how_much_waits_for_a_gateway_is_a_setting(transport: Transport) {
+    let link_queue = Limits { bytes: 1024 * 1024, ..QUEUE_LIMITS };
+    let running = Running::start_with(Config { link_queue, ..hasty() }, PortConfig::default()).await;
+    let (a, mut b) = met(&running, transport).await;
+    // A third of the default; more than this, and than what HTTP/2 takes in between.
+    for seq in 1..=100 {
+        while b.up.push(frame(1, forward(1, seq, 60_000))) == Err(Refused::Full) {
+            tokio::task::yield_now().await;
+        }
+    }
+    assert_eq!(kinds(&b.take(2).await), ["partner-left", "waiting"]);
+    drop(a);
 }
 
 async fn two_who_were_kept_apart_meet_by_themselves(transport: Transport) {
