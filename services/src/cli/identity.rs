@@ -1,7 +1,6 @@
 //! The settings of who clients are: how their tokens are checked.
 
 use std::fs;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
@@ -17,17 +16,17 @@ use super::values::{Milliseconds, positive_milliseconds};
 #[command(next_help_heading = "Gateway: identity")]
 pub(crate) struct IdentityArgs {
     /// Secret by which tokens are signed (JWT, HS256), at least 32 bytes [default: tokens are not checked]
-    #[arg(long, env, hide_env_values = true, value_name = "SECRET")]
-    jwt_secret: Option<String>,
+    #[arg(long, env, default_value = "", hide_default_value = true, hide_env_values = true, value_name = "SECRET")]
+    jwt_secret: String,
     /// File with that secret; a newline at its end does not count
-    #[arg(long, env, value_name = "PATH")]
-    jwt_secret_file: Option<PathBuf>,
+    #[arg(long, env, default_value = "", hide_default_value = true, value_name = "PATH")]
+    jwt_secret_file: String,
     /// File with the public key by which tokens are checked, in PEM: RSA (RS256), P-256 (ES256) or Ed25519 (EdDSA)
-    #[arg(long, env, value_name = "PATH")]
-    jwt_public_key_file: Option<PathBuf>,
+    #[arg(long, env, default_value = "", hide_default_value = true, value_name = "PATH")]
+    jwt_public_key_file: String,
     /// Where the public keys are, as a JSON Web Key Set
-    #[arg(long, env, value_name = "URL")]
-    jwks_url: Option<Uri>,
+    #[arg(long, env, default_value = "", hide_default_value = true, value_name = "URL")]
+    jwks_url: String,
     /// How far apart fetches of the keys are at least, whatever tokens name
     #[arg(long, env, default_value = "30000", value_name = "MS", value_parser = positive_milliseconds)]
     jwks_cooldown_ms: Milliseconds,
@@ -70,25 +69,28 @@ impl IdentityArgs {
         let made = |name: &str, made: Result<Verifier, String>| {
             made.map(|verifier| Some(Arc::new(verifier))).map_err(|why| format!("{name}: {why}"))
         };
-        if let Some(secret) = &self.jwt_secret {
-            return made("JWT_SECRET", Verifier::with_secret(secret.as_bytes(), self.rules()));
+        if !self.jwt_secret.is_empty() {
+            return made("JWT_SECRET", Verifier::with_secret(self.jwt_secret.as_bytes(), self.rules()));
         }
-        if let Some(path) = &self.jwt_secret_file {
-            let secret = read("JWT_SECRET_FILE", path)?;
+        if !self.jwt_secret_file.is_empty() {
+            let secret = read("JWT_SECRET_FILE", &self.jwt_secret_file)?;
             let secret = secret.strip_suffix(b"\n").unwrap_or(&secret);
             return made("JWT_SECRET_FILE", Verifier::with_secret(secret, self.rules()));
         }
-        if let Some(path) = &self.jwt_public_key_file {
-            let pem = read("JWT_PUBLIC_KEY_FILE", path)?;
+        if !self.jwt_public_key_file.is_empty() {
+            let pem = read("JWT_PUBLIC_KEY_FILE", &self.jwt_public_key_file)?;
             return made("JWT_PUBLIC_KEY_FILE", Verifier::with_public_key(&pem, self.rules()));
         }
-        if let Some(url) = &self.jwks_url {
-            if !matches!(url.scheme_str(), Some("http" | "https")) || url.host().is_none() {
+        if !self.jwks_url.is_empty() {
+            let url = self.jwks_url.parse::<Uri>().ok().filter(|url| {
+                matches!(url.scheme_str(), Some("http" | "https")) && url.host().is_some_and(|host| !host.is_empty())
+            });
+            let Some(url) = url else {
                 return Err(
                     "JWKS_URL: expected https://HOST/… or, inside a mesh that encrypts, http://HOST/…".to_owned()
                 );
-            }
-            return made("JWKS_URL", Verifier::with_jwks(url.clone(), self.jwks_cooldown_ms.0, self.rules()));
+            };
+            return made("JWKS_URL", Verifier::with_jwks(url, self.jwks_cooldown_ms.0, self.rules()));
         }
         if self.auth_required {
             return Err("AUTH_REQUIRED needs JWT_SECRET, JWT_PUBLIC_KEY_FILE or JWKS_URL: nobody could prove anything"
@@ -99,12 +101,13 @@ impl IdentityArgs {
 
     fn sources(&self) -> impl Iterator<Item = &'static str> {
         let all = [
-            (self.jwt_secret.is_some(), "JWT_SECRET"),
-            (self.jwt_secret_file.is_some(), "JWT_SECRET_FILE"),
-            (self.jwt_public_key_file.is_some(), "JWT_PUBLIC_KEY_FILE"),
-            (self.jwks_url.is_some(), "JWKS_URL"),
+            (&self.jwt_secret, "JWT_SECRET"),
+            (&self.jwt_secret_file, "JWT_SECRET_FILE"),
+            (&self.jwt_public_key_file, "JWT_PUBLIC_KEY_FILE"),
+            (&self.jwks_url, "JWKS_URL"),
         ];
-        all.into_iter().filter(|(is_set, _)| *is_set).map(|(_, name)| name)
+        // A variable that is set to nothing is not set: compose files have no other way to leave one out.
+        all.into_iter().filter(|(text, _)| !text.is_empty()).map(|(_, name)| name)
     }
 
     fn rules(&self) -> TokenRules {
@@ -128,6 +131,6 @@ fn list(text: &str) -> Vec<String> {
     text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
 }
 
-fn read(name: &str, path: &Path) -> Result<Vec<u8>, String> {
-    fs::read(path).map_err(|error| format!("{name}: {} can't be read: {error}", path.display()))
+fn read(name: &str, path: &str) -> Result<Vec<u8>, String> {
+    fs::read(path).map_err(|error| format!("{name}: {path} can't be read: {error}"))
 }

@@ -124,6 +124,15 @@ async fn who_shows_no_token_or_an_old_one_is_sent_away() {
     assert_eq!(u16::from(ann.closed().await.code), 4401);
 }
 
+#[tokio::test]
+async fn a_variable_that_is_set_to_nothing_is_not_set() {
+    let empty = ["--jwt-secret", "", "--jwt-secret-file", "", "--jwt-public-key-file", "", "--jwks-url", ""];
+    let duet = Deployment::with(SHAPES[0], &empty, &[]);
+    let mut ann = Client::connect(&duet.gateway).await;
+    ann.say(r#"{"type":"auth","userId":"ann"}"#).await;
+    assert_eq!(ann.expect("authenticated").await["verified"], false);
+}
+
 #[test]
 fn settings_that_can_t_be_meant_are_refused() {
     for (settings, named) in [
