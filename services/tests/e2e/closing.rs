@@ -142,13 +142,15 @@ async fn a_matchmaker_ends_its_links_and_itself() {
 
 #[tokio::test]
 async fn a_matchmaker_that_ends_waits_for_clients_whose_gateway_has_died() {
-    let mut duet = Deployment::start(Shape::TwoProcesses);
+    let mut duet = Deployment::with(Shape::TwoProcesses, &["--workers", "1"], &[]);
     let url = format!("http://{}", duet.matchmaker);
     let other = Duet::start(&[&["gateway", "--matchmaker-url", &url], GATEWAY].concat());
     let mut phone = Phone::connect(&[&duet.gateway, &other.address("WebSocket")]).await;
     phone.say(json!({"type": "available"})).await;
     phone.expect("waiting").await;
     drop(duet.processes.remove(1));
+    // A matchmaker that is told to end first would know of nobody to wait for.
+    duet.processes[0].logged(&["link down"]).await;
     duet.processes[0].signal("TERM");
     phone.resume().await;
     let (status, log) = duet.processes.remove(0).ended();
