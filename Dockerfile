@@ -25,6 +25,8 @@ RUN find . -path ./target -prune -o -name '*.rs' -exec touch {} + \
 FROM debian:bookworm-slim
 COPY LICENSE /usr/share/doc/duet/copyright
 COPY --from=build /build/target/release/duet /usr/local/bin/duet
+# Whom to believe when keys are fetched from a JWKS_URL by https. A mounted file and SSL_CERT_FILE name others.
+COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 # A number, so that Kubernetes' runAsNonRoot can see that it isn't root. Nothing is ever written.
 USER 10001:10001
 # HTTP and WebSockets; gRPC (a matchmaker, or standalone with GRPC_LISTEN).

@@ -5,6 +5,7 @@ use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::uri::Scheme;
 use http::{Request, StatusCode, Uri};
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
@@ -13,6 +14,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, JwkSet, KeyOperations, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey};
+use rustls::{ClientConfig, RootCertStore};
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
@@ -36,9 +38,15 @@ struct NamedKey {
 
 impl Jwks {
     pub(super) fn new(url: Uri, cooldown: Duration) -> Result<Self, String> {
-        let tls = HttpsConnectorBuilder::new().with_provider_and_native_roots(rustls_provider());
-        let connector = tls.map_err(|error| format!("the system's certificates can't be read: {error}"))?;
-        let connector = connector.https_or_http().enable_http1().build();
+        let tls = HttpsConnectorBuilder::new();
+        // A system without certificates can still fetch keys over a mesh's http.
+        let connector = if url.scheme() == Some(&Scheme::HTTP) {
+            tls.with_tls_config(trusting_nobody()?).https_or_http()
+        } else {
+            let tls = tls.with_provider_and_native_roots(rustls_provider());
+            tls.map_err(|error| format!("the system's certificates can't be read: {error}"))?.https_only()
+        };
+        let connector = connector.enable_http1().build();
         let client = Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).build(connector);
         Ok(Jwks {
             url,
@@ -139,6 +147,12 @@ fn named_key(jwk: &Jwk) -> Option<NamedKey> {
     }
     let key = DecodingKey::from_jwk(jwk).ok()?;
     Some(NamedKey { name: jwk.common.key_id.clone(), key: Key { algorithm, key } })
+}
+
+fn trusting_nobody() -> Result<ClientConfig, String> {
+    let config = ClientConfig::builder_with_provider(Arc::new(rustls_provider()));
+    let config = config.with_safe_default_protocol_versions().map_err(|error| error.to_string())?;
+    Ok(config.with_root_certificates(RootCertStore::empty()).with_no_client_auth())
 }
 
 fn rustls_provider() -> rustls::crypto::CryptoProvider {
