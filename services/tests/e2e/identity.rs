@@ -1,13 +1,23 @@
 //! Who clients are: tokens in messages and in requests, what their users may, and when they end.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use jsonwebtoken::{EncodingKey, Header, encode};
+use base64::Engine;
+use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
+use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
+use rustls::ServerConfig;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
 
-use crate::client::Client;
+use crate::certificates::{Authority, Directory, Identity};
+use crate::client::{Client, pause};
 use crate::http::{get, upgrade};
-use crate::process::{Deployment, SHAPES};
+use crate::process::{Deployment, Duet, GATEWAY, SHAPES};
 
 const SECRET: &str = "a secret of at least 32 bytes, for tests";
 
@@ -122,6 +132,67 @@ async fn who_shows_no_token_or_an_old_one_is_sent_away() {
     ann.expect("authenticated").await;
     assert!(ann.expect("token-expiring").await["inMs"].as_u64().unwrap() <= 2000);
     assert_eq!(u16::from(ann.closed().await.code), 4401);
+}
+
+/// Publishes a text by https, whatever is asked for; the port.
+async fn publish(identity: &Identity, text: String) -> u16 {
+    let chain = vec![CertificateDer::from_pem_slice(identity.certificate.as_bytes()).unwrap()];
+    let key = PrivateKeyDer::from_pem_slice(identity.key.as_bytes()).unwrap();
+    let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()));
+    let config = config.with_safe_default_protocol_versions().unwrap().with_no_client_auth();
+    let acceptor = TlsAcceptor::from(Arc::new(config.with_single_cert(chain, key).unwrap()));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            // Some don't believe the certificate.
+            let Ok(mut stream) = acceptor.accept(stream).await else { continue };
+            let mut request = Vec::new();
+            while !request.ends_with(b"\r\n\r\n") {
+                let Ok(byte) = stream.read_u8().await else { break };
+                request.push(byte);
+            }
+            let head = format!("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {}\r\n\r\n", text.len());
+            let _ = stream.write_all([head.as_bytes(), text.as_bytes()].concat().as_slice()).await;
+            let _ = stream.shutdown().await;
+        }
+    });
+    port
+}
+
+#[tokio::test]
+async fn keys_are_fetched_by_https_from_whom_the_system_believes() {
+    const PRIVATE_KEY: &str = include_str!("../../../gateway/src/server/verifier/keys/ed-private.pem");
+    const PUBLIC_KEY: &str = include_str!("../../../gateway/src/server/verifier/keys/ed-public.pem");
+    let text: String = PUBLIC_KEY.lines().filter(|line| !line.starts_with('-')).collect();
+    let der = BASE64_STANDARD.decode(text).unwrap();
+    let x = BASE64_URL_SAFE_NO_PAD.encode(&der[der.len() - 32..]);
+    let keys = json!({ "keys": [{ "kty": "OKP", "crv": "Ed25519", "kid": "one", "use": "sig", "x": x }] });
+    let authority = Authority::new();
+    let directory = Directory::new();
+    let believed = directory.write("authority.pem", &authority.certificate);
+    let stranger = directory.write("stranger.pem", &Authority::new().certificate);
+    let url = format!("https://localhost:{}/keys", publish(&authority.sign(&["localhost"]), keys.to_string()).await);
+    let args = [GATEWAY, &["--jwks-url", &url]].concat();
+
+    let duet = Duet::start_with(&args, &[("SSL_CERT_FILE", &believed)]);
+    let gateway = duet.address("WebSocket");
+    while get(&gateway, "/readyz").await.status != 200 {
+        pause(Duration::from_millis(20)).await;
+    }
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let header = Header { kid: Some("one".to_owned()), ..Header::new(Algorithm::EdDSA) };
+    let key = EncodingKey::from_ed_pem(PRIVATE_KEY.as_bytes()).unwrap();
+    let signed = encode(&header, &json!({ "sub": "ann", "exp": now + 60 }), &key).unwrap();
+    let mut ann = Client::connect_with(&gateway, &signed).await;
+    assert_eq!(ann.expect("authenticated").await["userId"], "ann");
+
+    let duet = Duet::start_with(&args, &[("SSL_CERT_FILE", &stranger)]);
+    duet.logged(&["the keys of JWKS_URL can't be fetched", "certificate"]).await;
+    let unready = get(&duet.address("WebSocket"), "/readyz").await;
+    assert_eq!(unready.status, 503);
+    assert!(unready.body.contains("no keys"), "{}", unready.body);
 }
 
 #[tokio::test]
