@@ -13,6 +13,8 @@ use crate::files::SettingFile;
 
 mod verifiers;
 
+use verifiers::Verifier;
+
 /// A certificate with what leads to its authority, and its key.
 #[derive(Clone, Debug)]
 pub(crate) struct Identity {
@@ -62,7 +64,7 @@ pub(crate) fn for_grpc_client(
     let builder = match uri {
         None => trusting(ca)?,
         Some(uri) => {
-            let verifier = verifiers::Uri::new(authorities(ca)?, uri, provider());
+            let verifier = Verifier::uri(authorities(ca)?, uri, provider());
             client().dangerous().with_custom_certificate_verifier(Arc::new(verifier))
         }
     };
@@ -84,7 +86,7 @@ pub(crate) fn trusting(ca: &SettingFile) -> Result<ConfigBuilder<ClientConfig, W
 
 /// A client that believes whoever answers; for a process that asks its own host, where no other can.
 pub(crate) fn trusting_anyone() -> ClientConfig {
-    let verifier = Arc::new(verifiers::Anyone(provider()));
+    let verifier = Arc::new(Verifier::anyone(provider()));
     client().dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth()
 }
 

@@ -11,21 +11,32 @@ use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, DigitallySignedStruct, Error, OtherError, RootCertStore, SignatureScheme};
 use webpki::EndEntityCert;
 
-/// Believes a certificate that one of the authorities has signed for a URI, as meshes name their workloads by SPIFFE ids.
+/// Judges certificates in one of these ways. That the peer has the certificate's key is rustls's own check.
 #[derive(Debug)]
-pub(super) struct Uri {
-    roots: RootCertStore,
-    uri: String,
+pub(super) struct Verifier {
+    belief: Belief,
     provider: Arc<CryptoProvider>,
 }
 
-impl Uri {
-    pub(super) fn new(roots: RootCertStore, uri: &str, provider: Arc<CryptoProvider>) -> Self {
-        Uri { roots, uri: uri.to_owned(), provider }
+#[derive(Debug)]
+enum Belief {
+    /// In a certificate that one of the authorities has signed for a URI, as meshes name their workloads by SPIFFE ids.
+    Uri { roots: RootCertStore, uri: String },
+    /// In any.
+    Anyone,
+}
+
+impl Verifier {
+    pub(super) fn uri(roots: RootCertStore, uri: &str, provider: Arc<CryptoProvider>) -> Self {
+        Verifier { belief: Belief::Uri { roots, uri: uri.to_owned() }, provider }
+    }
+
+    pub(super) fn anyone(provider: Arc<CryptoProvider>) -> Self {
+        Verifier { belief: Belief::Anyone, provider }
     }
 }
 
-impl ServerCertVerifier for Uri {
+impl ServerCertVerifier for Verifier {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,
@@ -34,15 +45,16 @@ impl ServerCertVerifier for Uri {
         _: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
+        let Belief::Uri { roots, uri: expected } = &self.belief else { return Ok(ServerCertVerified::assertion()) };
         let parsed = ParsedCertificate::try_from(end_entity)?;
         let algorithms = self.provider.signature_verification_algorithms.all;
-        verify_server_cert_signed_by_trust_anchor(&parsed, &self.roots, intermediates, now, algorithms)?;
+        verify_server_cert_signed_by_trust_anchor(&parsed, roots, intermediates, now, algorithms)?;
         let certificate = EndEntityCert::try_from(end_entity).map_err(|_| CertificateError::BadEncoding)?;
-        if certificate.valid_uri_names().any(|uri| uri == self.uri) {
+        if certificate.valid_uri_names().any(|uri| uri == expected) {
             Ok(ServerCertVerified::assertion())
         } else {
             let presented = certificate.valid_uri_names().map(str::to_owned).collect();
-            let error = NotForUri { expected: self.uri.clone(), presented };
+            let error = NotForUri { expected: expected.clone(), presented };
             Err(CertificateError::Other(OtherError(Arc::new(error))).into())
         }
     }
@@ -85,42 +97,3 @@ impl fmt::Display for NotForUri {
 }
 
 impl std::error::Error for NotForUri {}
-
-/// Believes any certificate whose key the peer has.
-#[derive(Debug)]
-pub(super) struct Anyone(pub(super) Arc<CryptoProvider>);
-
-impl ServerCertVerifier for Anyone {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls12_signature(message, certificate, signature, &self.0.signature_verification_algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(message, certificate, signature, &self.0.signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
-    }
-}
