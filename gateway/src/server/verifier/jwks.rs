@@ -19,6 +19,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 use super::Key;
+use crate::server::matchmakers::sources;
 
 /// The keys of one URL.
 pub(super) struct Jwks {
@@ -157,17 +158,6 @@ fn trusting_nobody() -> Result<ClientConfig, String> {
 
 fn rustls_provider() -> rustls::crypto::CryptoProvider {
     rustls::crypto::ring::default_provider()
-}
-
-/// An error with its causes: hyper's own text is only "client error".
-fn sources(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }
 
 /// How long a token waits for its key.
