@@ -9,15 +9,15 @@ use duet_gateway::server::{TokenRules, Verifier};
 use duet_gateway::session::IdentityConfig;
 use http::Uri;
 
-use super::values::{Milliseconds, positive_milliseconds};
+use super::values::{Milliseconds, SecretText, elements, positive_milliseconds};
 
 /// How clients say who they are.
-#[derive(Args)]
+#[derive(Debug, Args)]
 #[command(next_help_heading = "Gateway: identity")]
 pub(crate) struct IdentityArgs {
     /// Secret by which tokens are signed (JWT, HS256), at least 32 bytes [default: tokens are not checked]
     #[arg(long, env, default_value = "", hide_default_value = true, hide_env_values = true, value_name = "SECRET")]
-    jwt_secret: String,
+    jwt_secret: SecretText,
     /// File with that secret; a newline at its end does not count
     #[arg(long, env, default_value = "", hide_default_value = true, value_name = "PATH")]
     jwt_secret_file: String,
@@ -69,8 +69,9 @@ impl IdentityArgs {
         let made = |name: &str, made: Result<Verifier, String>| {
             made.map(|verifier| Some(Arc::new(verifier))).map_err(|why| format!("{name}: {why}"))
         };
-        if !self.jwt_secret.is_empty() {
-            return made("JWT_SECRET", Verifier::with_secret(self.jwt_secret.as_bytes(), self.rules()));
+        let SecretText(secret) = &self.jwt_secret;
+        if !secret.is_empty() {
+            return made("JWT_SECRET", Verifier::with_secret(secret.as_bytes(), self.rules()));
         }
         if !self.jwt_secret_file.is_empty() {
             let secret = read("JWT_SECRET_FILE", &self.jwt_secret_file)?;
@@ -101,7 +102,7 @@ impl IdentityArgs {
 
     fn sources(&self) -> impl Iterator<Item = &'static str> {
         let all = [
-            (&self.jwt_secret, "JWT_SECRET"),
+            (&self.jwt_secret.0, "JWT_SECRET"),
             (&self.jwt_secret_file, "JWT_SECRET_FILE"),
             (&self.jwt_public_key_file, "JWT_PUBLIC_KEY_FILE"),
             (&self.jwks_url, "JWKS_URL"),
@@ -120,15 +121,8 @@ impl IdentityArgs {
     }
 }
 
-/// Without the secret.
-impl std::fmt::Debug for IdentityArgs {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("IdentityArgs(..)")
-    }
-}
-
 fn list(text: &str) -> Vec<String> {
-    text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
+    elements(text).map(str::to_owned).collect()
 }
 
 fn read(name: &str, path: &str) -> Result<Vec<u8>, String> {

@@ -1,6 +1,5 @@
 //! The settings of ICE: which STUN and TURN servers clients are told, with what credentials, and whether they may connect directly.
 
-use std::fmt;
 use std::fs;
 use std::io::Read;
 use std::time::Duration;
@@ -9,7 +8,7 @@ use clap::{Args, ValueEnum};
 use duet_gateway::ice_servers::{IceProtocol, IceServers, IceUrl, Turn, TurnSecret};
 use duet_gateway::relay_only::IceTransportPolicy;
 
-use super::values::Milliseconds;
+use super::values::{Milliseconds, SecretText, elements};
 use crate::failure::Failure;
 
 /// How clients reach each other.
@@ -52,22 +51,6 @@ enum Policy {
 /// URLs of one kind of server.
 #[derive(Clone, Debug)]
 struct IceUrls(Vec<IceUrl>);
-
-/// A secret as it was given. Never shown, so that it reaches no log.
-#[derive(Clone)]
-struct SecretText(String);
-
-impl From<String> for SecretText {
-    fn from(text: String) -> Self {
-        SecretText(text)
-    }
-}
-
-impl fmt::Debug for SecretText {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SecretText(..)")
-    }
-}
 
 impl TurnArgs {
     /// Checks what the settings say together, and reads the secret's file.
@@ -138,7 +121,7 @@ fn ice_urls(text: &str, protocol: IceProtocol, expected: &str) -> Result<IceUrls
         let url_of_protocol = IceUrl::parse(url).filter(|parsed| parsed.protocol() == protocol);
         url_of_protocol.ok_or_else(|| format!("expected a URL like {expected}, not '{url}'"))
     };
-    let texts = text.split(',').map(str::trim).filter(|url| !url.is_empty());
+    let texts = elements(text);
     let urls: Vec<IceUrl> = texts.map(read).collect::<Result<_, _>>()?;
     if urls.len() > MAX_URLS {
         return Err(format!("expected at most {MAX_URLS} URLs"));

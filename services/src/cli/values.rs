@@ -1,5 +1,6 @@
 //! Kinds of values that settings have, read from text. Each error says what was expected.
 
+use std::fmt;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -40,6 +41,27 @@ pub(super) fn resume_window(text: &str) -> Result<Milliseconds, &'static str> {
     }
 }
 
+/// The elements of a list that are separated by commas; empty ones are none.
+pub(super) fn elements(text: &str) -> impl Iterator<Item = &str> {
+    text.split(',').map(str::trim).filter(|element| !element.is_empty())
+}
+
+/// A secret as it was given. Never shown, so that it reaches no log.
+#[derive(Clone)]
+pub(super) struct SecretText(pub(super) String);
+
+impl From<String> for SecretText {
+    fn from(text: String) -> Self {
+        SecretText(text)
+    }
+}
+
+impl fmt::Debug for SecretText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SecretText(..)")
+    }
+}
+
 /// Where matchmakers are: at least one.
 #[derive(Clone, Debug)]
 pub(crate) struct MatchmakerUrls(pub(crate) Vec<MatchmakerUrl>);
@@ -64,7 +86,7 @@ impl FromStr for MatchmakerUrls {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let urls: Vec<&str> = text.split(',').map(str::trim).filter(|url| !url.is_empty()).collect();
+        let urls: Vec<&str> = elements(text).collect();
         if urls.is_empty() {
             return Err("expected at least one URL".to_owned());
         }
