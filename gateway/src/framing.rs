@@ -64,6 +64,11 @@ impl FrameReader {
         FrameReader { max_message, open: None }
     }
 
+    /// Whether the rest of a frame or message is still to come.
+    pub fn is_open(&self) -> bool {
+        self.open.is_some()
+    }
+
     /// Reads what has come, in any pieces. The bytes are unmasked where they lie. An error is the code to close with.
     pub fn read(&mut self, mut bytes: &mut [u8], mut hear: impl FnMut(Received<'_>)) -> Result<(), CloseCode> {
         while !bytes.is_empty() {
@@ -106,13 +111,6 @@ impl FrameReader {
                 Ok(bytes)
             }
         }
-    }
-}
-
-impl FrameReader {
-    /// Whether the rest of a frame or message is still to come.
-    pub fn is_open(&self) -> bool {
-        self.open.is_some()
     }
 }
 

@@ -3,7 +3,6 @@
 //! The algorithm is the key's, never the token's: a key is good for one, and a token that names another, none, or brings its own key is
 //! refused.
 
-use std::collections::HashSet;
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -203,9 +202,8 @@ impl Verifier {
         let user = claims.get("sub")?.as_str()?;
         let is_name =
             !user.is_empty() && user.chars().count() <= bounds::USER_ID && !user.chars().any(char::is_control);
-        let wanted: HashSet<&str> = self.rules.public_claims.iter().map(String::as_str).collect();
-        let public = claims.iter().filter(|(name, _)| wanted.contains(name.as_str()));
-        let public: Map<String, Value> = public.map(|(name, value)| (name.clone(), value.clone())).collect();
+        let shown = |name: &String| Some((name.clone(), claims.get(name)?.clone()));
+        let public: Map<String, Value> = self.rules.public_claims.iter().filter_map(shown).collect();
         let public_claims = (!public.is_empty()).then(|| Bytes::from(Value::Object(public).to_string()));
         if public_claims.as_ref().is_some_and(|claims| claims.len() > bounds::PUBLIC_CLAIMS) {
             tracing::warn!(
