@@ -128,19 +128,7 @@ async fn r05_who_reads_nothing_is_1013_and_the_partner_told_once() {
     let mut partner = Client::connect(&beside.gateway).await;
     partner.available().await;
     partner.expect("matched").await;
-    let large = format!(r#"{{"type":"offer","sdp":"{}"}}"#, "x".repeat(60_000));
-    let left = async {
-        loop {
-            // More than the kernel and the outbox hold together.
-            partner.say(&large).await;
-            partner.say(r#"{"type":"ping"}"#).await;
-            let message = partner.hear().await;
-            if message["type"] != "pong" {
-                return message;
-            }
-        }
-    };
-    let left = timeout(PATIENCE, left).await.unwrap();
+    let left = partner.offer_without_end().await;
     assert_eq!((left["type"].as_str(), left["reason"].as_str()), (Some("partner-left"), Some("disconnected")));
     assert_eq!(slow.closed().await, Some(1013));
     // What was said before it was told: the answers of the last round.

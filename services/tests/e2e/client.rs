@@ -99,6 +99,22 @@ impl Client {
         message
     }
 
+    /// Offers more than the kernel and the partner's outbox hold together, again and again; what is heard that answers none of it.
+    pub(crate) async fn offer_without_end(&mut self) -> Value {
+        let large = format!(r#"{{"type":"offer","sdp":"{}"}}"#, "x".repeat(60_000));
+        let heard = async {
+            loop {
+                self.say(&large).await;
+                self.say(r#"{"type":"ping"}"#).await;
+                let message = self.hear().await;
+                if message["type"] != "pong" {
+                    return message;
+                }
+            }
+        };
+        timeout(PATIENCE, heard).await.unwrap()
+    }
+
     /// Proves that nothing was said before the answer to a ping.
     pub(crate) async fn hears_nothing(&mut self) {
         self.say(r#"{"type":"ping","id":"nothing"}"#).await;

@@ -3,18 +3,8 @@
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+use super::http2::{GOAWAY, HEADERS, RST_STREAM, SETTINGS, frame};
 use super::*;
-
-/// RFC 9113 section 6.
-const HEADERS: u8 = 1;
-const RST_STREAM: u8 = 3;
-const SETTINGS: u8 = 4;
-const GOAWAY: u8 = 7;
-
-fn bytes_of(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
-    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
-    [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
-}
 
 async fn read_frame(socket: &mut TcpStream) -> Option<(u8, Vec<u8>)> {
     let mut head = [0; 9];
@@ -27,7 +17,7 @@ async fn read_frame(socket: &mut TcpStream) -> Option<(u8, Vec<u8>)> {
 async fn begun(running: &Running) -> TcpStream {
     let mut socket = TcpStream::connect(running.address).await.unwrap();
     socket.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await.unwrap();
-    socket.write_all(&bytes_of(SETTINGS, 0, 0, &[])).await.unwrap();
+    socket.write_all(&frame(SETTINGS, 0, 0, &[])).await.unwrap();
     socket
 }
 
@@ -59,7 +49,7 @@ async fn a_client_that_opens_and_resets_streams_is_sent_away() {
         .map(|index| index * 2 + 1)
         .flat_map(|stream| {
             let cancel = 8u32.to_be_bytes();
-            [bytes_of(HEADERS, 4, stream, &request), bytes_of(RST_STREAM, 0, stream, &cancel)].concat()
+            [frame(HEADERS, 4, stream, &request), frame(RST_STREAM, 0, stream, &cancel)].concat()
         })
         .collect();
     // The server may be gone before all of it is written.
