@@ -86,6 +86,7 @@ fn session() -> Session {
         initiator: true,
         waited: Duration::ZERO,
         shown: None,
+        tags: Box::default(),
     };
     session.handle_frame(down(Down::Matched(matched)), at());
     drain(&mut session);

@@ -67,7 +67,7 @@ impl Crowd {
 
     fn join(&mut self, number: u64, attempt: u32, pool: &str) {
         let pool = PoolName::new(pool).expect("the name is printable");
-        self.push(number, Up::Join(Join { attempt, wishes: Wishes { pool }, waited: Duration::ZERO }));
+        self.push(number, Up::Join(Join { attempt, wishes: Wishes::anybody(pool), waited: Duration::ZERO }));
     }
 
     pub(crate) fn push(&mut self, number: u64, kind: Up) {

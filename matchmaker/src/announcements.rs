@@ -162,7 +162,7 @@ impl Matchmaker {
                 let kept = self.turn_in_queue(session);
                 let turn = kept.unwrap_or_else(|| self.turn_since(now - waited));
                 let mut seekers = vec![session];
-                if let Some(parting) = self.rest(session, now) {
+                if let Some(parting) = self.rest(session, PartnerLeftReason::Left, now) {
                     let back = self.fair_return(&parting);
                     seekers.extend(self.dismiss(parting.survivor, PartnerLeftReason::Left, back, now));
                 }
@@ -210,7 +210,7 @@ impl Matchmaker {
             }
             _ if self.sessions[session].resumable.is_some() => self.go_on_in(session, state, now),
             _ => {
-                let last = self.sessions[session].last_partner.filter(|last| last.room == announced.room);
+                let last = self.sessions[session].last_partner.as_ref().filter(|last| last.room == announced.room);
                 let reason = last.and_then(|last| last.reason).unwrap_or(PartnerLeftReason::Disconnected);
                 let requeued = !matches!(state, State::Idle);
                 self.tell(session, Down::PartnerLeft { ticket: announced.ticket, reason, requeued });
@@ -237,7 +237,7 @@ impl Matchmaker {
                 self.rejoin(session, room, 0, 0);
             }
             State::Waiting(_) | State::InHalfRoom(_) => {
-                self.rest(session, now);
+                self.rest(session, PartnerLeftReason::Left, now);
                 self.place_all(vec![session], now);
             }
         }

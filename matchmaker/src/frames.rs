@@ -1,17 +1,16 @@
 //! What each frame of a gateway does: who leaves what, who goes back where. `Attach` is in `announcements.rs`, messages to
 //! the partner are in `forwarding.rs`, and finding a partner is left to `matching.rs`.
 
-use duet_proto::frame::{Down, Join, PartnerLeftReason, Up, Wishes};
+use duet_proto::frame::{Down, Join, PartnerLeftReason, PoolRefusal, Up, Wishes};
 use duet_proto::ids::{ClientId, RoomId, TicketNumber};
 use duet_proto::time::Time;
 
 use crate::machine::Breach;
 use crate::matching::Return;
-use crate::output::Report;
 use crate::pool::Turn;
 use crate::resuming::Wanted;
 use crate::sessions::{Known, SessionKey, State, Wish};
-use crate::{Matchmaker, Output};
+use crate::{Event, Matchmaker, Output, Report};
 
 /// What a report says.
 struct ReportOn {
@@ -89,7 +88,9 @@ impl Matchmaker {
         self.sessions[session].wish = Some(Wish { wishes: join.wishes, turn });
         match self.seek(session, now) {
             Some(waiter) => self.pair(session, waiter, now),
-            None => self.tell(session, Down::PoolFull { ticket: self.sessions[session].ticket }),
+            None => {
+                self.tell(session, Down::PoolFull { ticket: self.sessions[session].ticket, reason: PoolRefusal::Full });
+            }
         }
         Ok(())
     }
@@ -102,7 +103,7 @@ impl Matchmaker {
             State::Waiting(_) | State::InRoom(_) | State::InHalfRoom(_) => self.sessions[session].wish().turn,
         };
         let mut seekers = vec![session];
-        if let Some(parting) = self.rest(session, now) {
+        if let Some(parting) = self.rest(session, PartnerLeftReason::Left, now) {
             seekers.extend(self.dismiss(parting.survivor, PartnerLeftReason::Left, Return::ToItsPlace, now));
         }
         self.sessions[session].wish = Some(Wish { wishes: join.wishes, turn });
@@ -118,7 +119,7 @@ impl Matchmaker {
             self.keep_apart(session, left, now);
         }
         let mut seekers = vec![session];
-        if let Some(parting) = self.rest(session, now) {
+        if let Some(parting) = self.rest(session, PartnerLeftReason::Next, now) {
             seekers.extend(self.dismiss(parting.survivor, PartnerLeftReason::Next, self.fair_return(&parting), now));
         }
         let turn = kept.unwrap_or_else(|| self.turn_since(now));
@@ -143,11 +144,13 @@ impl Matchmaker {
         }
         let reporter = &self.sessions[session];
         // Leaving a room has just made its partner the last one.
-        let last = reporter.last_partner.filter(|last| last.room == on.room);
+        let last = reporter.last_partner.as_ref().filter(|last| last.room == on.room);
         if let Some(last) = last.filter(|last| now.since(last.parted) <= self.config.report_window) {
             let ReportOn { room, reason, details } = on;
-            let report = Report { reporter: reporter.client, reported: last.client, room, reason, details };
-            self.outputs.push_back(Output::Reported(report));
+            let (reporter, reported) = (reporter.party(), last.partner.clone());
+            let (talked, ago) = (last.lasted, now.since(last.parted));
+            let report = Report { reporter, reported, room, reason, details, talked, ago };
+            self.outputs.push_back(Output::Event(Box::new(Event::Reported(report))));
         }
         Ok(())
     }
@@ -162,7 +165,7 @@ impl Matchmaker {
         if self.room_id(session).is_none() || ticket != self.sessions[session].ticket {
             return;
         }
-        if let Some(parting) = self.rest(session, now) {
+        if let Some(parting) = self.rest(session, PartnerLeftReason::Left, now) {
             let seeker = self.dismiss(parting.survivor, PartnerLeftReason::Left, Return::ToItsPlace, now);
             self.place_all(seeker.into_iter().collect(), now);
         }
@@ -173,7 +176,7 @@ impl Matchmaker {
         if self.room_id(session).is_none() || ticket != self.sessions[session].ticket {
             return;
         }
-        let survivor = self.rest(session, now).map(|parting| parting.survivor);
+        let survivor = self.rest(session, PartnerLeftReason::Disconnected, now).map(|parting| parting.survivor);
         self.requeue_after_loss(survivor.into_iter().chain([session]).collect(), now);
     }
 

@@ -4,16 +4,17 @@
 //! other side announces it, too; if that does not come, its session goes back to the place it had.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use duet_proto::frame::{InRoom, PartnerLeftReason};
 use duet_proto::ids::{ClientId, RoomId};
 use duet_proto::time::Time;
 
-use crate::Matchmaker;
 use crate::deadlines::Timer;
 use crate::matching::Return;
 use crate::rooms::{Member, Room};
 use crate::sessions::{LastPartner, SessionKey, State, Wish};
+use crate::{Matchmaker, Party};
 
 /// One side of a room.
 #[derive(Debug)]
@@ -45,7 +46,7 @@ impl Matchmaker {
         // Of a side that has gone on elsewhere an old announcement may come first.
         let old = self.halves.get(&room).filter(|half| half.received < acknowledged).map(|half| half.session);
         if let Some(old) = old {
-            self.rest(old, now);
+            self.rest(old, PartnerLeftReason::Disconnected, now);
             self.requeue_after_loss(vec![old], now);
         }
         let other = self.halves.get(&room).map(|half| {
@@ -72,7 +73,7 @@ impl Matchmaker {
     /// Takes a session out of what it does without a word, as it will be announced again: a room is left half.
     pub(crate) fn halve(&mut self, session: SessionKey, now: Time) {
         let State::InRoom(key) = self.sessions[session].state else {
-            self.rest(session, now);
+            self.rest(session, PartnerLeftReason::Disconnected, now);
             return;
         };
         let room = self.rooms.remove(key);
@@ -99,7 +100,8 @@ impl Matchmaker {
     pub(crate) fn remove_half(&mut self, room: RoomId, now: Time) {
         let half = self.halves.remove(&room).expect("a session in a half room has one");
         self.deadlines.cancel(half.until, Timer::HalfRoom(room));
-        let last = LastPartner { client: half.partner, room, parted: now, reason: None };
+        let partner = Party { client: half.partner, user: None };
+        let last = LastPartner { partner, room, lasted: Duration::ZERO, parted: now, reason: None };
         self.sessions[half.session].last_partner = Some(last);
     }
 
@@ -107,14 +109,15 @@ impl Matchmaker {
     pub(crate) fn give_up_halves(&mut self, rooms: Vec<RoomId>, now: Time) {
         let left: Vec<_> = rooms.iter().filter_map(|room| self.halves.get(room)).map(|half| half.session).collect();
         for session in &left {
-            self.rest(*session, now);
+            self.rest(*session, PartnerLeftReason::Disconnected, now);
         }
         self.requeue_after_loss(left, now);
     }
 
     /// Tells a session that the room it has announced is over, and puts it back to the place it had.
     pub(crate) fn recall(&mut self, session: SessionKey, announced: InRoom, now: Time) {
-        let last = LastPartner { client: announced.partner, room: announced.room, parted: now, reason: None };
+        let partner = Party { client: announced.partner, user: None };
+        let last = LastPartner { partner, room: announced.room, lasted: Duration::ZERO, parted: now, reason: None };
         self.sessions[session].last_partner = Some(last);
         self.take_word(session, announced, now);
         let seeker = self.dismiss(session, PartnerLeftReason::Disconnected, Return::ToItsPlace, now);

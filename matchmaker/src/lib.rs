@@ -9,6 +9,7 @@
 mod announcements;
 mod config;
 mod deadlines;
+mod events;
 mod forwarding;
 mod frames;
 mod halves;
@@ -33,7 +34,8 @@ mod windows;
 pub mod server;
 
 pub use config::Config;
+pub use events::{Event, Party, Report, RoomEnded, RoomMade};
 pub use links::LinkKey;
 pub use machine::Matchmaker;
-pub use output::{Output, Report};
+pub use output::Output;
 pub use query::{MemberView, PoolView, RoomView, SessionState, SessionView, Stats};

@@ -5,16 +5,16 @@
 
 use std::time::Duration;
 
-use duet_proto::frame::{Down, Identity, Matched, PartnerLeftReason};
+use duet_proto::frame::{Down, Identity, Matched, PartnerLeftReason, Waiting};
 use duet_proto::ids::{ClientId, RoomId};
 use duet_proto::time::Time;
 use rand::Rng;
 
-use crate::Matchmaker;
 use crate::deadlines::Timer;
 use crate::rooms::{Member, Room, RoomKey};
 use crate::sessions::{LastPartner, SessionKey, State};
 use crate::suitability::suit;
+use crate::{Event, Matchmaker, Output, RoomEnded, RoomMade};
 
 /// A room's end, as seen by the one who ended it.
 #[derive(Debug)]
@@ -33,29 +33,45 @@ pub(crate) enum Return {
 }
 
 impl Matchmaker {
-    /// Ends whatever the session does, without a word to anybody. Tells of the partner, if it was in a room.
-    pub(crate) fn rest(&mut self, session: SessionKey, now: Time) -> Option<Parting> {
-        match std::mem::replace(&mut self.sessions[session].state, State::Idle) {
+    /// Ends whatever the session does, without a word to anybody but those who watch. Tells of the partner, if it was in a room; the
+    /// reason is why that ends.
+    pub(crate) fn rest(&mut self, session: SessionKey, reason: PartnerLeftReason, now: Time) -> Option<Parting> {
+        match self.sessions[session].state {
             State::Idle => None,
-            State::Waiting(place) => {
-                self.pools.remove(&self.sessions[session].wish().wishes.pool, place);
+            State::Waiting(_) => {
+                self.unqueue(session);
                 None
             }
             State::InRoom(room) => {
                 let room = self.rooms.remove(room);
                 let survivor = room.partner_of(session);
+                let lasted = now.since(room.created);
                 self.loosen(session);
                 self.loosen(survivor);
-                self.sessions[survivor].state = State::Idle;
-                self.remember(session, survivor, room.id, now);
-                self.remember(survivor, session, room.id, now);
-                Some(Parting { survivor, lasted: now.since(room.created) })
+                for (one, other) in [(session, survivor), (survivor, session)] {
+                    self.sessions[one].state = State::Idle;
+                    let partner = self.sessions[other].party();
+                    self.sessions[one].last_partner =
+                        Some(LastPartner { partner, room: room.id, lasted, parted: now, reason: None });
+                }
+                let members = [session, survivor].map(|member| self.sessions[member].party());
+                let ended = RoomEnded { room: room.id, pool: room.pool, members, reason, lasted };
+                self.outputs.push_back(Output::Event(Box::new(Event::RoomEnded(ended))));
+                Some(Parting { survivor, lasted })
             }
             State::InHalfRoom(room) => {
                 self.remove_half(room, now);
+                self.sessions[session].state = State::Idle;
                 self.loosen(session);
                 None
             }
+        }
+    }
+
+    /// Takes a session that waits out of its queue.
+    fn unqueue(&mut self, session: SessionKey) {
+        if let State::Waiting(place) = std::mem::replace(&mut self.sessions[session].state, State::Idle) {
+            self.pools.remove(&self.sessions[session].wish().wishes.pool, place);
         }
     }
 
@@ -68,7 +84,7 @@ impl Matchmaker {
 
     /// Ends whatever the session does; a partner is told why, and put back.
     pub(crate) fn walk_out(&mut self, session: SessionKey, reason: PartnerLeftReason, now: Time) {
-        if let Some(parting) = self.rest(session, now) {
+        if let Some(parting) = self.rest(session, reason, now) {
             let seeker = self.dismiss(parting.survivor, reason, self.fair_return(&parting), now);
             self.place_all(seeker.into_iter().collect(), now);
         }
@@ -131,7 +147,7 @@ impl Matchmaker {
         for seeker in due {
             let waits = matches!(self.sessions[seeker].state, State::Waiting(_));
             if let Some(waiter) = waits.then(|| self.seek(seeker, now)).flatten() {
-                self.rest(seeker, now);
+                self.unqueue(seeker);
                 self.pair(seeker, waiter, now);
             }
         }
@@ -168,18 +184,26 @@ impl Matchmaker {
         let pool = wish.wishes.pool.clone();
         let (place, position) = self.pools.insert(&pool, session, wish.turn);
         self.sessions[session].state = State::Waiting(place);
-        self.tell(session, Down::Waiting { ticket, pool, position, waited });
+        self.tell(session, Down::Waiting(Waiting { ticket, pool, position, waited, estimate: None, widened: false }));
     }
 
     /// Makes a room of a seeker, who is in no queue, and a waiter. The seeker makes the offer: it has just been heard of, while
     /// the waiter may be gone without anybody having noticed yet, so the seeker's offer is the quicker one to come.
     pub(crate) fn pair(&mut self, seeker: SessionKey, waiter: SessionKey, now: Time) {
-        self.rest(waiter, now);
+        self.unqueue(waiter);
         let id = self.new_room_id();
         let pool = self.sessions[seeker].wish().wishes.pool.clone();
-        let members = [Member::new(seeker), Member::new(waiter)];
-        let room = self.rooms.insert(Room { id, pool, created: now, members });
+        let both = [seeker, waiter];
+        let made = RoomMade {
+            room: id,
+            pool: pool.clone(),
+            members: both.map(|session| self.sessions[session].party()),
+            waited: both.map(|session| now.since(self.sessions[session].wish().turn.queued)),
+            tags: Box::default(),
+        };
+        let room = self.rooms.insert(Room { id, pool, created: now, members: both.map(Member::new) });
         self.matches += 1;
+        self.outputs.push_back(Output::Event(Box::new(Event::Matched(made))));
         for session in [waiter, seeker] {
             self.sessions[session].state = State::InRoom(room);
             self.tell_match(session, room, now);
@@ -196,6 +220,7 @@ impl Matchmaker {
             initiator: room.members[0].session == session,
             waited: now.since(self.sessions[session].wish().turn.queued),
             shown: self.sessions[room.partner_of(session)].proved().map(shown),
+            tags: Box::default(),
         };
         self.tell(session, Down::Matched(matched));
     }
@@ -209,11 +234,6 @@ impl Matchmaker {
                 return id;
             }
         }
-    }
-
-    fn remember(&mut self, session: SessionKey, partner: SessionKey, room: RoomId, now: Time) {
-        let client = self.sessions[partner].client;
-        self.sessions[session].last_partner = Some(LastPartner { client, room, parted: now, reason: None });
     }
 }
 

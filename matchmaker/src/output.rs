@@ -1,9 +1,8 @@
 //! What the machine wants done, for the shell to do in this order.
 
 use duet_proto::frame::DownFrame;
-use duet_proto::ids::{ClientId, RoomId};
 
-use crate::LinkKey;
+use crate::{Event, LinkKey};
 
 /// One thing to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,21 +28,6 @@ pub enum Output {
         /// Which.
         link: LinkKey,
     },
-    /// Somebody was reported.
-    Reported(Report),
-}
-
-/// A report on a partner, or on the last one shortly after parting.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Report {
-    /// Who reports.
-    pub reporter: ClientId,
-    /// Whom.
-    pub reported: ClientId,
-    /// The room they shared.
-    pub room: RoomId,
-    /// As the client put it: user data.
-    pub reason: String,
-    /// As the client put it: user data.
-    pub details: String,
+    /// Tell whoever wants to hear of it.
+    Event(Box<Event>),
 }

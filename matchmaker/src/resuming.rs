@@ -222,7 +222,10 @@ impl Matchmaker {
             ticket: known.ticket,
             doing: self.doing(session, now),
             wishes: known.wish.as_ref().map(|wish| wish.wishes.clone()),
-            last_room: known.last_partner.map(|last| LastRoom { room: last.room, parted: now.since(last.parted) }),
+            last_room: known
+                .last_partner
+                .as_ref()
+                .map(|last| LastRoom { room: last.room, parted: now.since(last.parted) }),
             epoch: resumable.epoch,
             seq: resumable.log.seq(),
             kept: resumable.log.above(0).map(|(seq, kept)| (seq, kept.kind.clone())).collect(),

@@ -7,6 +7,7 @@ mod access;
 mod answers;
 mod clock;
 mod desk;
+mod events;
 mod link;
 mod listener;
 mod names;
@@ -21,6 +22,7 @@ mod timer;
 mod tls;
 
 pub use access::{Clients, QueryTokens};
+pub use events::{Happening, Subscription};
 pub use link::LinkEnd;
 pub use replica::Replica;
 pub use serve::{Door, PortConfig, Ports};

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::ops::{Bound, Index, IndexMut};
+use std::sync::Arc;
+use std::time::Duration;
 
 use duet_proto::frame::{Identity, PartnerLeftReason, Wishes};
 use duet_proto::ids::{ClientId, RoomId, SessionNumber, TicketNumber};
@@ -9,10 +11,10 @@ use duet_proto::time::Time;
 use duet_proto::token::TokenHash;
 use slab::Slab;
 
-use crate::LinkKey;
 use crate::pool::{Place, Turn};
 use crate::resumable::Resumable;
 use crate::rooms::RoomKey;
+use crate::{LinkKey, Party};
 
 /// A session inside the machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -43,12 +45,15 @@ pub(crate) struct Session {
 #[derive(Debug)]
 pub(crate) struct Known {
     identity: Identity,
+    /// Who it is, if that is proved.
+    user: Option<Arc<str>>,
     expires: Option<Time>,
 }
 
 impl Known {
     pub(crate) fn new(identity: Identity, now: Time) -> Box<Self> {
-        Box::new(Known { expires: identity.expires_in.map(|left| now + left), identity })
+        let user = identity.verified.then(|| identity.user.as_str().into());
+        Box::new(Known { expires: identity.expires_in.map(|left| now + left), identity, user })
     }
 
     /// As it was told.
@@ -80,10 +85,11 @@ pub(crate) enum State {
 }
 
 /// Whom a report may still name, and what an announcement of that room is answered with.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct LastPartner {
-    pub(crate) client: ClientId,
+    pub(crate) partner: Party,
     pub(crate) room: RoomId,
+    pub(crate) lasted: Duration,
     pub(crate) parted: Time,
     /// Why the other left; `None` if this one did.
     pub(crate) reason: Option<PartnerLeftReason>,
@@ -104,6 +110,16 @@ impl Session {
     /// Who it is, if that is proved.
     pub(crate) fn proved(&self) -> Option<&Identity> {
         self.identity.as_deref().map(Known::identity).filter(|identity| identity.verified)
+    }
+
+    /// Its user, if that is proved.
+    pub(crate) fn user(&self) -> Option<&Arc<str>> {
+        self.identity.as_ref()?.user.as_ref()
+    }
+
+    /// Who it is to those who hear of events.
+    pub(crate) fn party(&self) -> Party {
+        Party { client: self.client, user: self.user().cloned() }
     }
 
     /// Whether it has no socket.

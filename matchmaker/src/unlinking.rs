@@ -1,6 +1,7 @@
 //! What a link's end does to its sessions: they are kept for a grace, moved to the next link, or gone. Resumable ones outlive the
 //! grace without a socket, for what is left of their windows.
 
+use duet_proto::frame::PartnerLeftReason;
 use duet_proto::ids::SessionNumber;
 use duet_proto::link::GatewayHello;
 use duet_proto::time::Time;
@@ -50,7 +51,7 @@ impl Matchmaker {
         // First all of them go, so that none meets a survivor; then the survivors are put back.
         let mut survivors = Vec::new();
         for session in &gone {
-            survivors.extend(self.rest(*session, now).map(|parting| parting.survivor));
+            survivors.extend(self.rest(*session, PartnerLeftReason::Disconnected, now).map(|parting| parting.survivor));
         }
         let is_gone = |survivor: &SessionKey| {
             let survivor = &self.sessions[*survivor];

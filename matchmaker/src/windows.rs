@@ -119,7 +119,7 @@ impl Matchmaker {
         let mut survivors = Vec::new();
         for session in &sessions {
             self.tell(*session, Down::SessionEnded { reason });
-            let Some(parting) = self.rest(*session, now) else { continue };
+            let Some(parting) = self.rest(*session, PartnerLeftReason::Disconnected, now) else { continue };
             // Without a link its gateway has died, which is nobody's fault.
             let lost = !self.is_linked(*session);
             survivors.push((parting.survivor, if lost { Return::ToItsPlace } else { self.fair_return(&parting) }));

@@ -11,8 +11,10 @@ pub const JSON_NAME: usize = 128;
 
 /// Characters of a pool's name.
 pub const POOL: usize = 64;
-/// Tags of a wish.
+/// Tags that a client may ask for.
 pub const TAGS: usize = 10;
+/// Tags of a wish: the client's and the operator's.
+pub const WISH_TAGS: usize = 20;
 /// Characters of a tag.
 pub const TAG: usize = 32;
 /// Partners that a wish may exclude.

@@ -13,10 +13,12 @@ use crate::token::TokenHash;
 mod resumable;
 mod weight;
 mod wire;
+mod wishes;
 
 pub use resumable::{LastRoom, Resumable, SessionEndedReason, SessionResumed};
 
 pub use wire::InvalidFrame;
+pub use wishes::{Avoided, PoolName, Preferences, Region, Tag, Wishes};
 
 /// From a gateway.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -131,36 +133,6 @@ pub struct Join {
     pub waited: Duration,
 }
 
-/// What a partner must be like.
-#[derive(Clone, Debug, PartialEq, Eq, Default)]
-pub struct Wishes {
-    /// Only sessions of the same pool meet.
-    pub pool: PoolName,
-}
-
-/// A pool's name: 1 to [`crate::bounds::POOL`] characters, none a control character. Cheap to clone.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct PoolName(std::sync::Arc<str>);
-
-impl PoolName {
-    /// The name, unless it breaks a rule of the type.
-    pub fn new(name: &str) -> Option<Self> {
-        let fits = !name.is_empty() && name.chars().count() <= crate::bounds::POOL;
-        (fits && !name.chars().any(char::is_control)).then(|| PoolName(name.into()))
-    }
-
-    /// The name.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl Default for PoolName {
-    fn default() -> Self {
-        PoolName("default".into())
-    }
-}
-
 /// A message from one of a room to the other.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Forward {
@@ -189,7 +161,7 @@ pub struct DownFrame {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "told in signaling.proto")]
 pub enum Down {
-    Waiting { ticket: TicketNumber, pool: PoolName, position: u64, waited: Duration },
+    Waiting(Waiting),
     Matched(Matched),
     Forward(Forward),
     PartnerLeft { ticket: TicketNumber, reason: PartnerLeftReason, requeued: bool },
@@ -201,14 +173,14 @@ pub enum Down {
     ResumeFailed,
     SessionEnded { reason: SessionEndedReason },
     Settled { taken: u64 },
-    PoolFull { ticket: TicketNumber },
+    PoolFull { ticket: TicketNumber, reason: PoolRefusal },
 }
 
 impl Down {
     /// The ticket that the frame belongs to, if it belongs to one.
     pub fn ticket(&self) -> Option<TicketNumber> {
         match self {
-            Down::Waiting { ticket, .. }
+            Down::Waiting(Waiting { ticket, .. })
             | Down::Matched(Matched { ticket, .. })
             | Down::Forward(Forward { ticket, .. })
             | Down::PartnerLeft { ticket, .. }
@@ -216,7 +188,7 @@ impl Down {
             | Down::Ack { ticket, .. }
             | Down::PartnerAway { ticket }
             | Down::PartnerBack { ticket }
-            | Down::PoolFull { ticket } => Some(*ticket),
+            | Down::PoolFull { ticket, .. } => Some(*ticket),
             Down::SessionResumed(_) | Down::ResumeFailed | Down::SessionEnded { .. } | Down::Settled { .. } => None,
         }
     }
@@ -232,7 +204,7 @@ impl Down {
     /// Whether a resumable session gets it with a number: what tells of its fate, or comes from its partner.
     pub fn is_numbered(&self) -> bool {
         match self {
-            Down::Waiting { .. }
+            Down::Waiting(_)
             | Down::Matched(_)
             | Down::Forward(_)
             | Down::PartnerLeft { .. }
@@ -247,6 +219,23 @@ impl Down {
             | Down::PoolFull { .. } => false,
         }
     }
+}
+
+/// The session is in the queue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// The ticket that waits.
+    pub ticket: TicketNumber,
+    /// Where.
+    pub pool: PoolName,
+    /// 1 is the next to be matched.
+    pub position: u64,
+    /// How long it has waited. Whole milliseconds: the rest is lost on the wire.
+    pub waited: Duration,
+    /// For how much longer it will wait, as far as the pool's last minute tells. Whole milliseconds.
+    pub estimate: Option<Duration>,
+    /// Whether its patience is over.
+    pub widened: bool,
 }
 
 /// A partner was found.
@@ -264,6 +253,21 @@ pub struct Matched {
     pub waited: Duration,
     /// Who the other is, if that is proved.
     pub shown: Option<Box<Identity>>,
+    /// The tags that both had asked for.
+    pub tags: Box<[Tag]>,
+}
+
+/// Why a pool does not take a wish.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum PoolRefusal {
+    /// Nobody suits, and as many wait in it already as may.
+    Full,
+    /// There is no such pool, and there are as many as may be.
+    TooManyPools,
+    /// The operator has listed the pools, and this is none of them.
+    Unlisted,
+    /// An operator has paused it.
+    Paused,
 }
 
 /// Why a room ended.

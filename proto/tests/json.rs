@@ -9,7 +9,7 @@ use std::path::Path;
 use std::time::Duration;
 use std::{env, fs};
 
-use duet_proto::frame::{PartnerLeftReason, PoolName};
+use duet_proto::frame::{PartnerLeftReason, PoolName, Tag};
 use duet_proto::ids::{ClientId, RoomId};
 use duet_proto::json::{
     ClientMessage, ErrorCode, Numbered, Refusal, ResumedRoom, ResumedState, ServerMessage, SignalKind, numbered,
@@ -98,13 +98,27 @@ fn server_messages_are_written_as_the_golden_file_says() {
         ServerMessage::PartnerBack,
         ServerMessage::Void,
         ServerMessage::Authenticated { user_id: "ann \"the\" one".to_owned(), verified: false },
-        ServerMessage::Waiting { pool: pool.clone(), position: Some(3) },
-        ServerMessage::Waiting { pool, position: None },
+        ServerMessage::Waiting { pool: pool.clone(), position: Some(3), estimate: None, widened: false },
+        ServerMessage::Waiting {
+            pool: pool.clone(),
+            position: Some(3),
+            estimate: Some(Duration::from_millis(1500)),
+            widened: true,
+        },
+        ServerMessage::Waiting { pool, position: None, estimate: None, widened: false },
         ServerMessage::Matched {
             room_id: RoomId::from_random([3; 16]),
             partner_id: client(2),
             initiator: true,
             partner: None,
+            tags: Box::default(),
+        },
+        ServerMessage::Matched {
+            room_id: RoomId::from_random([3; 16]),
+            partner_id: client(2),
+            initiator: false,
+            partner: None,
+            tags: ["chess", "caf\u{e9}"].map(|tag| Tag::new(tag).unwrap()).into(),
         },
         ServerMessage::PartnerLeft { reason: PartnerLeftReason::Left, requeued: true },
         ServerMessage::PartnerLeft { reason: PartnerLeftReason::Next, requeued: false },

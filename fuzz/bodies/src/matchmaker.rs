@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use arbitrary::{Arbitrary, Unstructured};
 use bytes::Bytes;
-use duet_matchmaker::{Config, LinkKey, Matchmaker, Output, SessionState};
+use duet_matchmaker::{Config, Event, LinkKey, Matchmaker, Output, SessionState};
 use duet_proto::frame::{Attach, Doing, Forward, Identity, InRoom, Join, PoolName, Resumable, Up, UpFrame, Wishes};
 use duet_proto::ids::{BootId, ClientId, RoomId, SessionNumber, TicketNumber};
 use duet_proto::link::GatewayHello;
@@ -162,7 +162,7 @@ impl World {
                 Output::LinkRefused { link, .. } | Output::LinkReplaced { link } => {
                     assert!(self.up.remove(&link), "a link ends twice");
                 }
-                Output::Reported(report) => assert_ne!(report.reporter, report.reported),
+                Output::Event(event) => check_event(&event),
             }
         }
     }
@@ -300,5 +300,15 @@ fn join(attempt: u8, pool: bool, waited: u8) -> Join {
 
 fn wishes(chess: bool) -> Wishes {
     let pool = if chess { PoolName::new("chess").expect("a fine name") } else { PoolName::default() };
-    Wishes { pool }
+    Wishes::anybody(pool)
+}
+
+/// Nobody meets, leaves or reports themselves.
+fn check_event(event: &Event) {
+    let (one, other) = match event {
+        Event::Matched(made) => (&made.members[0], &made.members[1]),
+        Event::RoomEnded(ended) => (&ended.members[0], &ended.members[1]),
+        Event::Reported(report) => (&report.reporter, &report.reported),
+    };
+    assert_ne!(one.client, other.client);
 }

@@ -7,7 +7,7 @@ use arbitrary::{Arbitrary, Unstructured};
 use bytes::Bytes;
 use duet_gateway::limits::Traffic;
 use duet_gateway::session::{Output, ResumeTokens, Session, SessionConfig};
-use duet_proto::frame::{Down, DownFrame, Forward, Matched, PartnerLeftReason, PoolName, Up};
+use duet_proto::frame::{Down, DownFrame, Forward, Matched, PartnerLeftReason, PoolName, Up, Waiting};
 use duet_proto::ids::{ClientId, RoomId, SessionNumber, TicketNumber};
 use duet_proto::time::Time;
 use duet_proto::token::ResumeToken;
@@ -196,9 +196,14 @@ impl World {
 
     fn heard(&mut self, kind: Heard, ticket: TicketNumber) -> Down {
         match kind {
-            Heard::Waiting => {
-                Down::Waiting { ticket, pool: PoolName::default(), position: 1, waited: Duration::from_secs(1) }
-            }
+            Heard::Waiting => Down::Waiting(Waiting {
+                ticket,
+                pool: PoolName::default(),
+                position: 1,
+                waited: Duration::from_secs(1),
+                estimate: None,
+                widened: false,
+            }),
             Heard::Matched { initiator } => {
                 self.rooms = self.rooms.wrapping_add(1);
                 Down::Matched(Matched {
@@ -208,6 +213,7 @@ impl World {
                     initiator,
                     waited: Duration::ZERO,
                     shown: None,
+                    tags: Box::default(),
                 })
             }
             Heard::Forward { seq } => {

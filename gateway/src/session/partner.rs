@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use duet_proto::frame::{Down, DownFrame, Forward, Matched, Up};
+use duet_proto::frame::{Down, DownFrame, Forward, Matched, PoolRefusal, Up, Waiting};
 use duet_proto::ids::TicketNumber;
 use duet_proto::json::{ErrorCode, Partner, Refusal, ServerMessage};
 use duet_proto::time::Time;
@@ -42,7 +42,7 @@ impl Session {
             return false;
         }
         match frame {
-            Down::Waiting { ticket, waited, .. } => return self.waiting(ticket, now - waited),
+            Down::Waiting(Waiting { ticket, waited, .. }) => return self.waiting(ticket, now - waited),
             Down::Matched(matched) => return self.matched(&matched, now),
             Down::Forward(forward) => return self.hear(&forward, now),
             Down::PartnerLeft { ticket, requeued, .. } => return self.partner_left(ticket, requeued, now),
@@ -57,7 +57,7 @@ impl Session {
             Down::SessionResumed(resumed) => self.resumed(*resumed, now),
             Down::ResumeFailed => self.resume_failed(),
             Down::SessionEnded { reason } => self.ended(reason),
-            Down::PoolFull { ticket } => self.pool_is_full(ticket, now),
+            Down::PoolFull { ticket, reason } => self.pool_refused(ticket, reason, now),
             Down::Settled { taken } => {
                 if let Some(resumable) = &mut self.resumable {
                     resumable.note_taken(taken);
@@ -98,13 +98,21 @@ impl Session {
     }
 
     /// The wish is refused. Should the client have gone on to another since, nothing comes of it.
-    fn pool_is_full(&mut self, ticket: TicketNumber, now: Time) {
-        if self.seeking(ticket).is_some() {
-            self.end_attempt(now);
-            self.limited(Limit::PoolFull);
-            let why = "too many wait in this pool, and nobody of them suits".to_owned();
-            self.refuse(Refusal::new(ErrorCode::Unavailable, why).retry_after(POOL_RETRY));
+    fn pool_refused(&mut self, ticket: TicketNumber, reason: PoolRefusal, now: Time) {
+        if self.seeking(ticket).is_none() {
+            return;
         }
+        self.end_attempt(now);
+        let why = match reason {
+            PoolRefusal::Full => "too many wait in this pool, and nobody of them suits",
+            PoolRefusal::TooManyPools => "there are too many pools already",
+            PoolRefusal::Paused => "this pool is paused",
+            PoolRefusal::Unlisted => {
+                return self.refuse(Refusal::invalid("`pool` names no pool of this service".to_owned()));
+            }
+        };
+        self.limited(Limit::PoolFull);
+        self.refuse(Refusal::new(ErrorCode::Unavailable, why.to_owned()).retry_after(POOL_RETRY));
     }
 
     fn seeking(&mut self, ticket: TicketNumber) -> Option<&mut Seeking> {
@@ -195,14 +203,15 @@ impl Session {
 /// What a client is told by a frame that means something to it.
 pub(super) fn fate_text(frame: &Down) -> Bytes {
     match frame {
-        Down::Waiting { pool, position, .. } => {
+        Down::Waiting(Waiting { pool, position, estimate, widened, .. }) => {
             let position = Some(*position).filter(|position| *position > 0);
-            ServerMessage::Waiting { pool: pool.clone(), position }.text()
+            let (pool, estimate, widened) = (pool.clone(), *estimate, *widened);
+            ServerMessage::Waiting { pool, position, estimate, widened }.text()
         }
-        Down::Matched(Matched { room, partner, initiator, shown, .. }) => {
+        Down::Matched(Matched { room, partner, initiator, shown, tags, .. }) => {
             let shown = shown.as_deref().and_then(Partner::of);
-            ServerMessage::Matched { room_id: *room, partner_id: *partner, initiator: *initiator, partner: shown }
-                .text()
+            let (room_id, partner_id, initiator) = (*room, *partner, *initiator);
+            ServerMessage::Matched { room_id, partner_id, initiator, partner: shown, tags: tags.clone() }.text()
         }
         Down::Forward(forward) => forward.text.clone(),
         Down::PartnerLeft { reason, requeued, .. } => {

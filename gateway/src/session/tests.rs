@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use duet_proto::frame::{
-    self, Attach, Doing, Down, DownFrame, Forward, Join, Matched, PartnerLeftReason, PoolName, Up, Wishes,
+    self, Attach, Doing, Down, DownFrame, Forward, Join, Matched, PartnerLeftReason, PoolName, PoolRefusal, Up,
+    Waiting, Wishes,
 };
 use duet_proto::ids::{RoomId, SessionNumber, TicketNumber};
 
@@ -127,7 +128,7 @@ fn announced_room(received: u64, sent: u64, acknowledged: u64, waited: u64) -> S
 }
 
 fn wishes(pool: &str) -> Wishes {
-    Wishes { pool: PoolName::new(pool).unwrap() }
+    Wishes::anybody(PoolName::new(pool).unwrap())
 }
 
 fn join(attempt: u32, waited: u64) -> Join {
@@ -143,12 +144,20 @@ fn matched(attempt: u32, round: u32) -> Down {
         initiator: true,
         waited: Duration::ZERO,
         shown: None,
+        tags: Box::default(),
     })
 }
 
 fn waiting(attempt: u32, round: u32) -> Down {
     let pool = PoolName::default();
-    Down::Waiting { ticket: ticket(attempt, round), pool, position: 1, waited: Duration::ZERO }
+    Down::Waiting(Waiting {
+        ticket: ticket(attempt, round),
+        pool,
+        position: 1,
+        waited: Duration::ZERO,
+        estimate: None,
+        widened: false,
+    })
 }
 
 fn forward(attempt: u32, seq: u64, text: &str) -> Forward {
@@ -481,8 +490,12 @@ fn traffic_over_its_rates_closes_whatever_it_says() {
 fn a_full_pool_refuses_the_wish_and_the_client_may_ask_again() {
     let mut script = Script::linked();
     script.says(r#"{"type":"available"}"#);
-    assert_refused(&script.hears(Down::PoolFull { ticket: ticket(1, 0) }), "unavailable");
+    assert_refused(&script.hears(Down::PoolFull { ticket: ticket(1, 0), reason: PoolRefusal::Full }), "unavailable");
     assert_eq!(script.limited, [Limit::PoolFull]);
     assert_eq!(script.says(r#"{"type":"available"}"#).len(), 1);
-    assert_eq!(script.hears(Down::PoolFull { ticket: ticket(1, 0) }), [""; 0], "that wish is over");
+    assert_eq!(
+        script.hears(Down::PoolFull { ticket: ticket(1, 0), reason: PoolRefusal::Full }),
+        [""; 0],
+        "that wish is over"
+    );
 }

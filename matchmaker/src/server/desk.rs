@@ -8,8 +8,9 @@ use duet_proto::queue::{Limits, Refused, Sender};
 use duet_proto::time::Time;
 use tokio::sync::oneshot;
 
+use super::events::Events;
 use super::link::LinkEnd;
-use crate::{LinkKey, Matchmaker, Output, Report};
+use crate::{Event, LinkKey, Matchmaker, Output, Report, RoomEnded};
 
 /// The machine and its links. Every input is followed by [`Desk::drain`] before the lock is let go.
 #[derive(Debug)]
@@ -21,6 +22,7 @@ pub(crate) struct Desk {
     /// When the timer will wake.
     pub(crate) armed: Option<Time>,
     going_away: bool,
+    pub(crate) events: Events,
 }
 
 /// Where a link's frames and its end go.
@@ -34,7 +36,8 @@ struct Outlet {
 
 impl Desk {
     pub(crate) fn new(machine: Matchmaker, link_queue: Limits) -> Self {
-        Desk { machine, link_queue, links: BTreeMap::new(), armed: None, going_away: false }
+        let events = Events::new(EVENT_BACKLOG);
+        Desk { machine, link_queue, links: BTreeMap::new(), armed: None, going_away: false, events }
     }
 
     /// A link begins, unless this matchmaker is going away. Its end is told to the receiver.
@@ -88,7 +91,10 @@ impl Desk {
                     }
                     Output::LinkRefused { link, reason } => self.end(link, LinkEnd::Refused(reason.into())),
                     Output::LinkReplaced { link } => self.end(link, LinkEnd::Replaced),
-                    Output::Reported(report) => log_report(&report),
+                    Output::Event(event) => {
+                        log_event(&event);
+                        self.events.tell(*event);
+                    }
                 }
             }
             if lost.is_empty() {
@@ -163,8 +169,18 @@ fn log_decision(gateway: &str, frame: &DownFrame) {
 }
 
 /// Who, whom and where are Duet's own ids. Why is what a client wrote.
-fn log_report(report: &Report) {
-    let Report { reporter, reported, room, reason, details } = report;
-    tracing::info!(%reporter, %reported, %room, "a client was reported");
-    tracing::debug!(%room, reason, details, "why a client was reported");
+fn log_event(event: &Event) {
+    match event {
+        Event::Reported(Report { reporter, reported, room, reason, details, .. }) => {
+            tracing::info!(reporter = %reporter.client, reported = %reported.client, %room, "a client was reported");
+            tracing::debug!(%room, reason, details, "why a client was reported");
+        }
+        Event::Matched(made) => tracing::debug!(room = %made.room, pool = made.pool.as_str(), "room made"),
+        Event::RoomEnded(RoomEnded { room, reason, lasted, .. }) => {
+            tracing::debug!(%room, ?reason, ?lasted, "room ended");
+        }
+    }
 }
+
+/// Events that a subscriber may be behind by.
+const EVENT_BACKLOG: usize = 4096;

@@ -20,6 +20,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::clock::Clock;
 use super::desk::Desk;
+use super::events::Subscription;
 use super::link::{LinkEnd, OpenLink};
 use super::timer;
 use crate::{Config, LinkKey, Matchmaker};
@@ -82,6 +83,11 @@ impl Replica {
             Err(_going_away) => matchmaker.down.close(),
         }
         gateway
+    }
+
+    /// Hears of everything from now on.
+    pub fn events(&self) -> Subscription {
+        self.shared.lock().events.subscribe()
     }
 
     /// Ends all links and takes no new ones: gateways announce their sessions elsewhere.

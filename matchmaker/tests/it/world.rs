@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
-use duet_matchmaker::{Config, LinkKey, Matchmaker, Output};
+use duet_matchmaker::{Config, Event as Happened, LinkKey, Matchmaker, Output};
 use duet_proto::frame::{
-    Attach, Doing, Down, DownFrame, Forward, InRoom, Join, PartnerLeftReason, PoolName, Up, UpFrame, Wishes,
+    Attach, Doing, Down, DownFrame, Forward, InRoom, Join, PartnerLeftReason, PoolName, Up, UpFrame, Waiting, Wishes,
 };
 use duet_proto::ids::{BootId, ClientId, RoomId, SessionNumber, TicketNumber};
 use duet_proto::link::GatewayHello;
@@ -180,11 +180,12 @@ impl World {
 
     fn drain(&mut self) -> Vec<String> {
         let outputs: Vec<_> = std::iter::from_fn(|| self.machine.poll_output()).collect();
-        outputs.into_iter().map(|output| self.line(output)).collect()
+        outputs.into_iter().filter_map(|output| self.line(output)).collect()
     }
 
-    fn line(&mut self, output: Output) -> String {
-        match output {
+    /// What the frames tell already is not told as an event once more.
+    fn line(&mut self, output: Output) -> Option<String> {
+        Some(match output {
             Output::Frame { link, frame } => {
                 let named =
                     |(_, session): &(&char, &(u32, SessionNumber))| **session == (self.link(link), frame.session);
@@ -199,17 +200,21 @@ impl World {
             }
             Output::LinkRefused { link, reason } => format!("{} refused: {reason}", self.link(link)),
             Output::LinkReplaced { link } => format!("{} replaced", self.links_ever(link)),
-            Output::Reported(report) => {
-                let (by, whom) = (letter(report.reporter), letter(report.reported));
-                format!("{by} reports {whom} of r{} for {}", self.room(report.room), report.reason)
-            }
-        }
+            Output::Event(event) => match *event {
+                Happened::Matched(_) | Happened::RoomEnded(_) => return None,
+                Happened::Reported(report) => {
+                    let (by, whom) = (letter(report.reporter.client), letter(report.reported.client));
+                    format!("{by} reports {whom} of r{} for {}", self.room(report.room), report.reason)
+                }
+            },
+        })
     }
 
     fn frame_line(&mut self, to: char, kind: Down) -> String {
         match kind {
-            Down::Waiting { ticket, pool, position, waited } => {
-                format!("{to} waiting {} {} at {position} {}", number(ticket), pool.as_str(), seconds(waited))
+            Down::Waiting(Waiting { ticket, pool, position, waited, estimate: _, widened }) => {
+                let widened = if widened { " widened" } else { "" };
+                format!("{to} waiting {} {} at {position} {}{widened}", number(ticket), pool.as_str(), seconds(waited))
             }
             Down::Matched(matched) => {
                 let role = if matched.initiator { "offers" } else { "answers" };
@@ -233,7 +238,7 @@ impl World {
             Down::SessionResumed(resumed) => format!("{to} is {}", self.resumed(*resumed)),
             Down::ResumeFailed => format!("{to} resumes nothing"),
             Down::SessionEnded { reason } => format!("{to} ended: {reason:?}"),
-            Down::PoolFull { ticket } => format!("{to} refused {}: the pool is full", number(ticket)),
+            Down::PoolFull { ticket, reason } => format!("{to} refused {}: {reason:?}", number(ticket)),
             Down::Settled { taken } => format!("{to} taken #{taken}"),
         }
     }
@@ -298,7 +303,7 @@ fn letter(client: ClientId) -> char {
 }
 
 pub(crate) fn wishes(pool: &str) -> Wishes {
-    Wishes { pool: PoolName::new(pool).unwrap() }
+    Wishes::anybody(PoolName::new(pool).unwrap())
 }
 
 fn number(ticket: TicketNumber) -> String {

@@ -35,11 +35,14 @@ impl Weigh for DownFrame {
 impl Weigh for Down {
     fn weight(&self) -> usize {
         let texts = match self {
-            Down::Waiting { pool, .. } => pool.as_str().len(),
+            Down::Waiting(waiting) => waiting.pool.as_str().len(),
             Down::Forward(forward) => forward.text.len(),
             Down::SessionResumed(resumed) => resumed.weight(),
-            Down::Matched(_)
-            | Down::PartnerLeft { .. }
+            Down::Matched(matched) => {
+                matched.shown.as_ref().map_or(0, |shown| shown.weight())
+                    + matched.tags.iter().map(Tag::weight).sum::<usize>()
+            }
+            Down::PartnerLeft { .. }
             | Down::Resume { .. }
             | Down::Ack { .. }
             | Down::PartnerAway { .. }
@@ -78,7 +81,22 @@ impl Identity {
 
 impl Wishes {
     fn weight(&self) -> usize {
-        self.pool.as_str().len()
+        let preferences = self.preferences.as_ref().map_or(0, |preferences| preferences.weight());
+        self.pool.as_str().len() + preferences
+    }
+}
+
+impl Preferences {
+    fn weight(&self) -> usize {
+        let tags: usize = self.tags.iter().map(Tag::weight).sum();
+        let avoid: usize = self.avoid.iter().map(|avoided| avoided.as_str().len() + ENTRY_WEIGHT).sum();
+        tags + avoid + self.region.as_ref().map_or(0, |region| region.as_str().len())
+    }
+}
+
+impl Tag {
+    fn weight(&self) -> usize {
+        self.as_str().len() + ENTRY_WEIGHT
     }
 }
 
@@ -97,3 +115,6 @@ fn kept_weight(kept: &[(u64, Down)]) -> usize {
 
 /// What a frame costs beside its texts: more than its numbers and ids take on the wire.
 const FRAME_WEIGHT: usize = 96;
+
+/// What one text of a list costs beside its bytes.
+const ENTRY_WEIGHT: usize = 32;

@@ -12,6 +12,7 @@ use crate::bounds;
 use crate::v1::{self, attach, down_frame, up_frame};
 
 mod resumable;
+mod wishes;
 
 /// Which rule a frame breaks. The text is for the other side's engineers and carries nothing that a client sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,7 +70,9 @@ impl UpFrame {
             up_frame::Kind::Attach(attach) => Up::Attach(Box::new((*attach).try_into()?)),
             up_frame::Kind::Identify(identity) => Up::Identify(identity.try_into()?),
             up_frame::Kind::Join(join) => Up::Join(join.try_into()?),
-            up_frame::Kind::Next(next) => Up::Next { attempt: attempt(next.attempt)?, wishes: wishes(next.wishes)? },
+            up_frame::Kind::Next(next) => {
+                Up::Next { attempt: attempt(next.attempt)?, wishes: wishes::required(next.wishes)? }
+            }
             up_frame::Kind::Leave(leave) => Up::Leave { attempt: attempt(leave.attempt)? },
             up_frame::Kind::Forward(forward) => Up::Forward(forward.try_into()?),
             up_frame::Kind::Ack(ack) => Up::Ack { ticket: ticket(ack.ticket)?, seq: ack.seq },
@@ -105,11 +108,13 @@ impl From<DownFrame> for v1::DownFrame {
 impl From<Down> for down_frame::Kind {
     fn from(kind: Down) -> Self {
         match kind {
-            Down::Waiting { ticket, pool, position, waited } => down_frame::Kind::Waiting(v1::Waiting {
-                ticket: Some(ticket.into()),
-                pool: pool.as_str().to_owned(),
-                position,
-                waited_ms: milliseconds(waited),
+            Down::Waiting(waiting) => down_frame::Kind::Waiting(v1::Waiting {
+                ticket: Some(waiting.ticket.into()),
+                pool: waiting.pool.as_str().to_owned(),
+                position: waiting.position,
+                waited_ms: milliseconds(waiting.waited),
+                estimate_ms: waiting.estimate.map(milliseconds),
+                widened: waiting.widened,
             }),
             Down::Matched(matched) => down_frame::Kind::Matched(v1::Matched {
                 ticket: Some(matched.ticket.into()),
@@ -118,6 +123,7 @@ impl From<Down> for down_frame::Kind {
                 initiator: matched.initiator,
                 waited_ms: milliseconds(matched.waited),
                 partner: matched.shown.map(|shown| (*shown).into()),
+                tags: matched.tags.iter().map(|tag| tag.as_str().to_owned()).collect(),
             }),
             Down::Forward(forward) => down_frame::Kind::Forward(forward.into()),
             Down::Resume { ticket, received, passed } => {
@@ -141,7 +147,10 @@ impl From<Down> for down_frame::Kind {
                 down_frame::Kind::SessionEnded(v1::SessionEnded { reason: v1::SessionEndedReason::from(reason).into() })
             }
             Down::Settled { taken } => down_frame::Kind::Settled(v1::Settled { taken }),
-            Down::PoolFull { ticket } => down_frame::Kind::PoolFull(v1::PoolFull { ticket: Some(ticket.into()) }),
+            Down::PoolFull { ticket, reason } => down_frame::Kind::PoolFull(v1::PoolFull {
+                ticket: Some(ticket.into()),
+                reason: v1::PoolRefusal::from(reason).into(),
+            }),
         }
     }
 }
@@ -160,12 +169,14 @@ impl TryFrom<down_frame::Kind> for Down {
 
     fn try_from(kind: down_frame::Kind) -> Result<Self, InvalidFrame> {
         Ok(match kind {
-            down_frame::Kind::Waiting(waiting) => Down::Waiting {
+            down_frame::Kind::Waiting(waiting) => Down::Waiting(Waiting {
                 ticket: ticket(waiting.ticket)?,
-                pool: pool(&waiting.pool)?,
+                pool: wishes::pool(&waiting.pool)?,
                 position: waiting.position,
                 waited: Duration::from_millis(waiting.waited_ms),
-            },
+                estimate: waiting.estimate_ms.map(Duration::from_millis),
+                widened: waiting.widened,
+            }),
             down_frame::Kind::Matched(matched) => Down::Matched(Matched {
                 ticket: ticket(matched.ticket)?,
                 room: room_id(&matched.room_id)?,
@@ -173,6 +184,7 @@ impl TryFrom<down_frame::Kind> for Down {
                 initiator: matched.initiator,
                 waited: Duration::from_millis(matched.waited_ms),
                 shown: matched.partner.map(|partner| partner.try_into().map(Box::new)).transpose()?,
+                tags: wishes::tags(&matched.tags)?.into(),
             }),
             down_frame::Kind::Forward(forward) => Down::Forward(forward.try_into()?),
             down_frame::Kind::Resume(resume) => Down::Resume {
@@ -192,7 +204,9 @@ impl TryFrom<down_frame::Kind> for Down {
             down_frame::Kind::ResumeFailed(v1::ResumeFailed {}) => Down::ResumeFailed,
             down_frame::Kind::SessionEnded(ended) => Down::SessionEnded { reason: ended.reason().into() },
             down_frame::Kind::Settled(settled) => Down::Settled { taken: settled.taken },
-            down_frame::Kind::PoolFull(full) => Down::PoolFull { ticket: ticket(full.ticket)? },
+            down_frame::Kind::PoolFull(full) => {
+                Down::PoolFull { ticket: ticket(full.ticket)?, reason: full.reason().into() }
+            }
         })
     }
 }
@@ -314,15 +328,9 @@ impl TryFrom<v1::Join> for Join {
     fn try_from(join: v1::Join) -> Result<Self, InvalidFrame> {
         Ok(Join {
             attempt: attempt(join.attempt)?,
-            wishes: wishes(join.wishes)?,
+            wishes: wishes::required(join.wishes)?,
             waited: Duration::from_millis(join.waited_ms),
         })
-    }
-}
-
-impl From<Wishes> for v1::Wishes {
-    fn from(wishes: Wishes) -> Self {
-        v1::Wishes { pool: wishes.pool.as_str().to_owned() }
     }
 }
 
@@ -338,6 +346,28 @@ impl TryFrom<v1::Forward> for Forward {
     fn try_from(forward: v1::Forward) -> Result<Self, InvalidFrame> {
         std::str::from_utf8(&forward.text).map_err(|_| InvalidFrame("forward.text is not UTF-8"))?;
         Ok(Forward { ticket: ticket(forward.ticket)?, seq: forward.seq, text: forward.text })
+    }
+}
+
+impl From<PoolRefusal> for v1::PoolRefusal {
+    fn from(reason: PoolRefusal) -> Self {
+        match reason {
+            PoolRefusal::Full => v1::PoolRefusal::Unspecified,
+            PoolRefusal::TooManyPools => v1::PoolRefusal::TooManyPools,
+            PoolRefusal::Unlisted => v1::PoolRefusal::Unlisted,
+            PoolRefusal::Paused => v1::PoolRefusal::Paused,
+        }
+    }
+}
+
+impl From<v1::PoolRefusal> for PoolRefusal {
+    fn from(reason: v1::PoolRefusal) -> Self {
+        match reason {
+            v1::PoolRefusal::Unspecified => PoolRefusal::Full,
+            v1::PoolRefusal::TooManyPools => PoolRefusal::TooManyPools,
+            v1::PoolRefusal::Unlisted => PoolRefusal::Unlisted,
+            v1::PoolRefusal::Paused => PoolRefusal::Paused,
+        }
     }
 }
 
@@ -394,15 +424,6 @@ fn partner_id(bytes: &[u8]) -> Result<ClientId, InvalidFrame> {
 
 fn milliseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
-}
-
-fn wishes(wishes: Option<v1::Wishes>) -> Result<Wishes, InvalidFrame> {
-    let wishes = wishes.ok_or(InvalidFrame("wishes are missing"))?;
-    Ok(Wishes { pool: pool(&wishes.pool)? })
-}
-
-fn pool(name: &str) -> Result<PoolName, InvalidFrame> {
-    PoolName::new(name).ok_or(InvalidFrame("pool is no pool's name"))
 }
 
 fn bounded(text: String, characters: usize, why: &'static str) -> Result<String, InvalidFrame> {

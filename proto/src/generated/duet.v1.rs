@@ -307,6 +307,25 @@ pub struct Wishes {
     /// Only sessions of the same pool meet. 1 to 64 characters.
     #[prost(string, tag = "1")]
     pub pool: ::prost::alloc::string::String,
+    /// Whom to meet rather: who shares one of these. In NFKC, trimmed, lower case; up to 20 of up to 32 characters, no two alike. Without
+    /// tags anybody will do from the start.
+    #[prost(string, repeated, tag = "2")]
+    pub tags: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Whom not to meet while this wish lasts: up to 16 `client_id`s, written as UUIDs, or ids of users that are proved, of up to 128
+    /// characters.
+    #[prost(string, repeated, tag = "3")]
+    pub avoid: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Where to meet somebody rather: up to 64 characters, in NFKC, trimmed, lower case; empty: anywhere.
+    #[prost(string, tag = "4")]
+    pub region: ::prost::alloc::string::String,
+    /// How long to insist on a shared tag and the region, in milliseconds; absent: as long as the operator has set. The matchmaker
+    /// brings it within the operator's bounds.
+    #[prost(uint32, optional, tag = "5")]
+    pub patience_ms: ::core::option::Option<u32>,
+    /// By how much the session goes before others, in milliseconds: it is served as if it had waited that much longer. The matchmaker
+    /// brings it within the operator's bound.
+    #[prost(uint32, tag = "6")]
+    pub head_start_ms: u32,
 }
 /// Leaves the partner, who gets `PartnerLeft` with reason NEXT, and asks for another.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -429,7 +448,7 @@ pub struct Settle {
     #[prost(uint64, tag = "1")]
     pub ack: u64,
 }
-/// The session is in the queue.
+/// The session is in the queue. Told again for the same ticket when the news is much different.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Waiting {
     #[prost(message, optional, tag = "1")]
@@ -442,6 +461,12 @@ pub struct Waiting {
     /// How long it has waited, in milliseconds: its place, to be announced to the next matchmaker if this one dies.
     #[prost(uint64, tag = "4")]
     pub waited_ms: u64,
+    /// For how much longer it will wait, in milliseconds, as far as the pool's last minute tells; absent when nobody was met in it.
+    #[prost(uint64, optional, tag = "5")]
+    pub estimate_ms: ::core::option::Option<u64>,
+    /// Whether its patience is over: anybody of the pool will do who is as patient.
+    #[prost(bool, tag = "6")]
+    pub widened: bool,
 }
 /// A partner was found.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -463,6 +488,9 @@ pub struct Matched {
     /// Who the partner is, if that is proved. Without an end.
     #[prost(message, optional, tag = "6")]
     pub partner: ::core::option::Option<Identify>,
+    /// The tags that both had asked for.
+    #[prost(string, repeated, tag = "7")]
+    pub tags: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 /// The room is over.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -556,11 +584,13 @@ pub struct SessionEnded {
     #[prost(enumeration = "SessionEndedReason", tag = "1")]
     pub reason: i32,
 }
-/// Nobody suits, and as many wait in the pool already as may: the wish is refused, and the session does nothing.
+/// The pool can't take the wish: it is refused, and the session does nothing.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct PoolFull {
     #[prost(message, optional, tag = "1")]
     pub ticket: ::core::option::Option<TicketNumber>,
+    #[prost(enumeration = "PoolRefusal", tag = "2")]
+    pub reason: i32,
 }
 /// Everything up to this `seq` of the client's has been taken: it need not be sent again.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -640,6 +670,43 @@ impl SessionEndedReason {
             "SESSION_ENDED_REASON_RESUMED_ELSEWHERE" => Some(Self::ResumedElsewhere),
             "SESSION_ENDED_REASON_EXPIRED" => Some(Self::Expired),
             "SESSION_ENDED_REASON_OVERFLOW" => Some(Self::Overflow),
+            _ => None,
+        }
+    }
+}
+/// Why a pool does not take a wish.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum PoolRefusal {
+    /// Nobody suits, and as many wait in the pool already as may.
+    Unspecified = 0,
+    /// There is no such pool, and there are as many as may be.
+    TooManyPools = 1,
+    /// The operator has listed the pools, and this is none of them.
+    Unlisted = 2,
+    /// An operator has paused the pool.
+    Paused = 3,
+}
+impl PoolRefusal {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "POOL_REFUSAL_UNSPECIFIED",
+            Self::TooManyPools => "POOL_REFUSAL_TOO_MANY_POOLS",
+            Self::Unlisted => "POOL_REFUSAL_UNLISTED",
+            Self::Paused => "POOL_REFUSAL_PAUSED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "POOL_REFUSAL_UNSPECIFIED" => Some(Self::Unspecified),
+            "POOL_REFUSAL_TOO_MANY_POOLS" => Some(Self::TooManyPools),
+            "POOL_REFUSAL_UNLISTED" => Some(Self::Unlisted),
+            "POOL_REFUSAL_PAUSED" => Some(Self::Paused),
             _ => None,
         }
     }

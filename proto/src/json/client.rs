@@ -1,6 +1,7 @@
 //! Client to server: from text to a message that can be trusted, or to the refusal that the client gets.
 
 use std::fmt;
+use std::time::Duration;
 
 use serde_json::value::RawValue;
 
@@ -8,7 +9,7 @@ use super::object::Object;
 use super::server::Refusal;
 use super::signal::{Signal, SignalKind};
 use crate::bounds;
-use crate::frame::{PoolName, Wishes};
+use crate::frame::{Avoided, PoolName, Preferences, Region, Tag, Wishes};
 use crate::token::ResumeToken;
 
 /// A message, checked against its bounds.
@@ -172,11 +173,37 @@ impl Fields<'_> {
             None => PoolName::default(),
             Some(name) => PoolName::new(&name).ok_or_else(|| field("pool", "is empty or has control characters"))?,
         };
-        self.names("tags", bounds::TAGS, bounds::TAG)?;
-        self.names("avoid", bounds::AVOID, bounds::USER_ID)?;
-        self.name("region", bounds::REGION)?;
-        self.milliseconds("patienceMs")?;
-        Ok(Wishes { pool })
+        let preferences = Preferences {
+            tags: self.tags()?,
+            avoid: self.avoid()?,
+            region: self.region()?,
+            patience: self.milliseconds("patienceMs")?.map(whole_milliseconds),
+            head_start: Duration::ZERO,
+        };
+        Ok(Wishes::new(pool, preferences))
+    }
+
+    /// As they are compared; what is the same then is one.
+    fn tags(&self) -> Result<Vec<Tag>, Refusal> {
+        let mut tags = Vec::new();
+        for written in self.names("tags", bounds::TAGS, bounds::TAG)? {
+            let tag = Tag::normalized(&written).ok_or_else(|| field("tags", "has a tag that is blank or too long"))?;
+            if !tags.contains(&tag) {
+                tags.push(tag);
+            }
+        }
+        Ok(tags)
+    }
+
+    fn avoid(&self) -> Result<Vec<Avoided>, Refusal> {
+        let names = self.names("avoid", bounds::AVOID, bounds::USER_ID)?;
+        let avoided = |name: String| Avoided::new(&name).ok_or_else(|| field("avoid", "has what is no id"));
+        names.into_iter().map(avoided).collect()
+    }
+
+    fn region(&self) -> Result<Option<Region>, Refusal> {
+        let Some(written) = self.name("region", bounds::REGION)? else { return Ok(None) };
+        Region::normalized(&written).map(Some).ok_or_else(|| field("region", "is blank or too long"))
     }
 
     fn signal(&self, kind: SignalKind) -> Result<ClientMessage, Refusal> {
@@ -282,6 +309,16 @@ impl Fields<'_> {
         let number = serde_json::from_str::<f64>(raw).ok().filter(|number| *number >= 0.0);
         number.map(Some).ok_or_else(|| field(name, "is no number of milliseconds"))
     }
+}
+
+/// More than fits is as good as without end.
+fn whole_milliseconds(milliseconds: f64) -> Duration {
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "it saturates, and is no negative number"
+    )]
+    Duration::from_millis((milliseconds as u64).min(u32::MAX.into()))
 }
 
 fn is_text(raw: &str) -> bool {

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
-use crate::frame::{Identity, PartnerLeftReason, PoolName};
+use crate::frame::{Identity, PartnerLeftReason, PoolName, Tag};
 use crate::ids::{ClientId, RoomId};
 use crate::token::ResumeToken;
 
@@ -64,6 +64,12 @@ pub enum ServerMessage {
         /// 1 is the next to be matched.
         #[serde(skip_serializing_if = "Option::is_none")]
         position: Option<u64>,
+        /// For how much longer, as far as that can be told.
+        #[serde(rename = "estimateMs", skip_serializing_if = "Option::is_none", serialize_with = "some_milliseconds")]
+        estimate: Option<Duration>,
+        /// Whether anybody of the pool will do by now.
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        widened: bool,
     },
     /// A partner was found.
     Matched {
@@ -76,6 +82,9 @@ pub enum ServerMessage {
         /// What may be shown of the other.
         #[serde(skip_serializing_if = "Option::is_none")]
         partner: Option<Partner>,
+        /// What both had asked for.
+        #[serde(skip_serializing_if = "<[Tag]>::is_empty")]
+        tags: Box<[Tag]>,
     },
     /// The identity of this client holds for no longer than that.
     TokenExpiring {
@@ -247,6 +256,12 @@ impl Refusal {
 }
 
 impl Serialize for PoolName {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl Serialize for Tag {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.as_str())
     }

@@ -139,6 +139,7 @@ fn frame_of(heard: &Heard, session: &Session, sent: u64) -> Down {
             initiator: false,
             waited: Duration::ZERO,
             shown: None,
+            tags: Box::default(),
         }),
         HeardKind::Forward(ahead) => {
             let newest = match &session.activity {

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use bytes::Bytes;
-use duet_proto::frame::{Attach, Doing, Down, Forward, InRoom, Join, Matched, Up, Wishes};
+use duet_proto::frame::{Attach, Doing, Down, Forward, InRoom, Join, Matched, Up, Waiting, Wishes};
 use duet_proto::ids::{ClientId, RoomId, TicketNumber};
 use duet_proto::time::Time;
 
@@ -147,7 +147,7 @@ impl Model {
     /// A frame has come that was made at `at`.
     pub(super) fn hear(&mut self, kind: Down, at: Time) {
         match kind {
-            Down::Waiting { ticket, waited, .. } if ticket.attempt == self.attempt => {
+            Down::Waiting(Waiting { ticket, waited, .. }) if ticket.attempt == self.attempt => {
                 assert!(!matches!(self.doing, Belief::Talking(_)), "{} waits in a room", self.client);
                 self.told_place(at, waited);
             }
@@ -161,7 +161,7 @@ impl Model {
                     talk.kept.retain(|kept| *kept > seq);
                 }
             }
-            Down::Waiting { ticket, .. } | Down::Matched(Matched { ticket, .. }) => {
+            Down::Waiting(Waiting { ticket, .. }) | Down::Matched(Matched { ticket, .. }) => {
                 assert!(ticket.attempt < self.attempt, "of an attempt that never was");
             }
             Down::PartnerAway { .. }

@@ -263,7 +263,7 @@ fn where_too_many_wait_only_who_meets_somebody_is_taken() {
             "{A_LEFT_B_AND_C}
              2 a leave 3
              2 a join 4
-             > a refused 4.0: the pool is full
+             > a refused 4.0: Full
              2 c join 1
              > b matched 1.1 c r2 answers 2s
              > c matched 1.0 b r2 offers 0s

@@ -82,7 +82,7 @@ impl TryFrom<v1::SessionResumed> for SessionResumed {
             identity: resumed.identity.map(Identity::try_from).transpose()?,
             ticket: resumed.ticket.map(TicketNumber::from).unwrap_or_default(),
             doing,
-            wishes: resumed.wishes.map(|given| wishes(Some(given))).transpose()?,
+            wishes: resumed.wishes.map(Wishes::try_from).transpose()?,
             last_room: resumed.last_room.map(LastRoom::try_from).transpose()?,
             epoch: resumed.epoch,
             seq: resumed.seq,

@@ -347,7 +347,7 @@ impl World {
                     }
                 }
                 Decision::LinkRefused { reason, .. } => panic!("a gateway broke a rule: {reason}"),
-                Decision::LinkReplaced { .. } | Decision::Reported(_) => {}
+                Decision::LinkReplaced { .. } | Decision::Event(_) => {}
             }
         }
     }

@@ -1,0 +1,79 @@
+//! What other services may want to hear of: who met, how it ended, who was reported. Nothing of what the two said.
+//!
+//! Events leave the machine as outputs, in the order in which they came about. Who hears of them, and what becomes of those that nobody
+//! takes in time, is for the shell.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use duet_proto::frame::{PartnerLeftReason, PoolName, Tag};
+use duet_proto::ids::{ClientId, RoomId};
+
+/// Something happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// Two have met.
+    Matched(RoomMade),
+    /// A room is over.
+    RoomEnded(RoomEnded),
+    /// Somebody was reported.
+    Reported(Report),
+}
+
+/// One of a room.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Party {
+    /// What the other knows it by.
+    pub client: ClientId,
+    /// Who it is, if that is proved.
+    pub user: Option<Arc<str>>,
+}
+
+/// Two have met.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoomMade {
+    /// Their room.
+    pub room: RoomId,
+    /// Where they met.
+    pub pool: PoolName,
+    /// Who; the initiator first.
+    pub members: [Party; 2],
+    /// How long each had waited.
+    pub waited: [Duration; 2],
+    /// The tags that both had asked for.
+    pub tags: Box<[Tag]>,
+}
+
+/// A room is over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoomEnded {
+    /// Which.
+    pub room: RoomId,
+    /// Where the two had met.
+    pub pool: PoolName,
+    /// Who ended it comes first, or was lost.
+    pub members: [Party; 2],
+    /// What the other was told.
+    pub reason: PartnerLeftReason,
+    /// How long the room lasted.
+    pub lasted: Duration,
+}
+
+/// A report on a partner, or on the last one shortly after parting.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// Who reports.
+    pub reporter: Party,
+    /// Whom. Of a session that has ended only the client is known.
+    pub reported: Party,
+    /// The room they shared.
+    pub room: RoomId,
+    /// As the client put it: user data.
+    pub reason: String,
+    /// As the client put it: user data.
+    pub details: String,
+    /// How long the room lasted.
+    pub talked: Duration,
+    /// How long ago it ended.
+    pub ago: Duration,
+}
