@@ -14,6 +14,7 @@ mod identity;
 mod limits;
 mod matchmaker;
 mod proxies;
+mod simulate;
 #[cfg(test)]
 mod tests;
 mod tls;
@@ -22,6 +23,7 @@ mod values;
 
 pub(crate) use gateway::GatewayArgs;
 pub(crate) use matchmaker::MatchmakerArgs;
+pub(crate) use simulate::Simulate;
 pub(crate) use tls::{LinkTlsArgs, PortAccess, PortArgs, TlsArgs};
 pub(crate) use values::{MatchmakerUrl, MatchmakerUrls};
 use values::{Milliseconds, positive_milliseconds, socket_address};
@@ -59,6 +61,8 @@ pub(crate) enum Verb {
     Matchmaker(Matchmaker),
     /// Asks a running process whether it is well, and ends with 0 if so: for containers.
     Healthcheck(Healthcheck),
+    /// Tells how long people would wait and whom they would meet: the matchmaker in simulated time, without a network.
+    Simulate(Simulate),
 }
 
 #[derive(Debug, Args)]
