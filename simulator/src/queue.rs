@@ -38,7 +38,7 @@ pub(crate) struct Memory {
     left: Option<(Name, Time)>,
 }
 
-/// How well two suit each other. Some pairs can't be compared: a rarer tag doesn't make up for another region.
+/// How well two suit each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Fit {
     /// How many waiters ask for the rarest tag that both have; `None` if they share none.
@@ -108,12 +108,6 @@ impl Fit {
     pub(crate) fn by_tag(self) -> bool {
         self.shared.is_some()
     }
-
-    /// Whether it is as good as the other in everything.
-    fn is_no_worse_than(self, other: Fit) -> bool {
-        let rarity = |fit: Fit| fit.shared.unwrap_or(usize::MAX);
-        rarity(self) <= rarity(other) && self.same_region >= other.same_region
-    }
 }
 
 impl Queue {
@@ -175,14 +169,28 @@ impl Queue {
     /// Whether somebody older than the waiter was there who suited the newcomer as well in everything, and was not met. Before the two
     /// are taken out. `insists` for a policy under which tickets have patience.
     pub(crate) fn is_inversion(&self, newcomer: &Waiter, waiter: &Waiter, insists: bool, now: Time) -> bool {
-        let met = self.fit(newcomer, waiter);
-        self.waiters.range(..waiter.turn).map(|(_, older)| older).any(|older| {
+        let older = self.waiters.range(..waiter.turn).map(|(_, older)| older);
+        let mut suitable = older.filter(|older| {
             older.away.is_none()
                 && older.may_meet(newcomer, now)
                 && !older.has_met(newcomer, now)
                 && (!insists || self.suit(newcomer, older, now))
-                && self.fit(newcomer, older).is_no_worse_than(met)
-        })
+        });
+        let Some(first) = suitable.next() else { return false };
+        // Who comes at the same moment, but later, was not there yet. And whoever is away may be counted or not: no policy is blamed for either.
+        let later = |other: &Waiter| other.since == now && other.turn > newcomer.turn;
+        let there: Vec<&Waiter> = self.waiters.values().filter(|other| !later(other)).collect();
+        let rarity = |other: &Waiter, counts_away: bool| {
+            let demand = |tag: &u16| {
+                let asks = |one: &&&Waiter| (counts_away || one.away.is_none()) && one.wants.tags.contains(tag);
+                there.iter().filter(asks).count()
+            };
+            let shared = newcomer.wants.tags.iter().filter(|tag| other.wants.tags.contains(tag));
+            shared.map(demand).min().unwrap_or(usize::MAX)
+        };
+        let same_region = |other: &Waiter| newcomer.wants.region == other.wants.region;
+        let met = (rarity(waiter, false), same_region(waiter));
+        std::iter::once(first).chain(suitable).any(|older| rarity(older, true) <= met.0 && same_region(older) >= met.1)
     }
 }
 
