@@ -8,7 +8,7 @@ use plotters::coord::Shift;
 use plotters::coord::ranged1d::{IntoSegmentedCoord, SegmentValue};
 use plotters::prelude::*;
 
-use crate::report::{Figures, Report};
+use crate::report::{Bucket, Figures, Report};
 
 impl Report {
     /// The picture as text.
@@ -87,9 +87,7 @@ impl Report {
             .x_labels(buckets)
             .y_labels(6)
             .x_label_formatter(&|at| match at {
-                SegmentValue::CenterOf(index) => {
-                    duet.by_rarity.get(*index).map_or(String::new(), |bucket| bucket.name())
-                }
+                SegmentValue::CenterOf(index) => duet.by_rarity.get(*index).map_or(String::new(), Bucket::name),
                 SegmentValue::Exact(_) | SegmentValue::Last => String::new(),
             })
             .y_label_formatter(&|seconds| format!("{seconds:.0}"))
@@ -99,7 +97,7 @@ impl Report {
             .draw()?;
         for (figures, color) in shown().collect::<Vec<_>>().into_iter().rev() {
             let points = |of: fn(&crate::Waits) -> f64| {
-                let at = |(index, bucket): (usize, &crate::Bucket)| (SegmentValue::CenterOf(index), of(&bucket.waits));
+                let at = |(index, bucket): (usize, &Bucket)| (SegmentValue::CenterOf(index), of(&bucket.waits));
                 figures.by_rarity.iter().enumerate().map(at).collect::<Vec<_>>()
             };
             chart.draw_series(LineSeries::new(points(|waits| waits.p99), color.stroke_width(2)).point_size(3))?;
