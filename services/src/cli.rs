@@ -14,6 +14,7 @@ mod identity;
 mod limits;
 mod matchmaker;
 mod proxies;
+mod secret;
 #[cfg(test)]
 mod tests;
 mod tls;
@@ -23,7 +24,7 @@ mod values;
 pub(crate) use gateway::GatewayArgs;
 pub(crate) use matchmaker::MatchmakerArgs;
 pub(crate) use tls::{LinkTlsArgs, PortAccess, PortArgs, TlsArgs};
-pub(crate) use values::{MatchmakerUrl, MatchmakerUrls};
+pub(crate) use values::{MatchmakerUrl, MatchmakerUrls, is_of_this_host};
 use values::{Milliseconds, positive_milliseconds, socket_address};
 
 /// Reads the command line. Without a verb it is `standalone`.

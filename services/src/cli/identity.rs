@@ -9,7 +9,8 @@ use duet_gateway::server::{TokenRules, Verifier};
 use duet_gateway::session::IdentityConfig;
 use http::Uri;
 
-use super::values::{Milliseconds, SecretText, elements, positive_milliseconds};
+use super::secret::SecretText;
+use super::values::{Milliseconds, elements, positive_milliseconds};
 
 /// How clients say who they are.
 #[derive(Debug, Args)]

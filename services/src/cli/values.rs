@@ -1,7 +1,6 @@
 //! Kinds of values that settings have, read from text. Each error says what was expected.
 
-use std::fmt;
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -44,22 +43,6 @@ pub(super) fn resume_window(text: &str) -> Result<Milliseconds, &'static str> {
 /// The elements of a list that are separated by commas; empty ones are none.
 pub(super) fn elements(text: &str) -> impl Iterator<Item = &str> {
     text.split(',').map(str::trim).filter(|element| !element.is_empty())
-}
-
-/// A secret as it was given. Never shown, so that it reaches no log.
-#[derive(Clone)]
-pub(super) struct SecretText(pub(super) String);
-
-impl From<String> for SecretText {
-    fn from(text: String) -> Self {
-        SecretText(text)
-    }
-}
-
-impl fmt::Debug for SecretText {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SecretText(..)")
-    }
 }
 
 /// Where matchmakers are: at least one.
@@ -127,6 +110,12 @@ fn unix(path: &str) -> Option<Place> {
 pub(super) fn socket_address(text: &str) -> Result<SocketAddr, String> {
     let mut addresses = text.to_socket_addrs().map_err(|error| format!("expected ADDRESS:PORT: {error}"))?;
     addresses.next().ok_or_else(|| "the name has no address".to_owned())
+}
+
+/// Whether a URL is of the host that asks.
+pub(crate) fn is_of_this_host(url: &http::Uri) -> bool {
+    let host = url.host().unwrap_or_default().trim_matches(['[', ']']);
+    host == "localhost" || host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
 }
 
 /// A process's name.
