@@ -20,6 +20,7 @@ use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 
 use crate::failure::Failure;
+use crate::webhooks::Counts;
 
 /// A port that is bound and does not answer yet.
 pub(crate) struct Metrics {
@@ -43,6 +44,11 @@ impl Metrics {
     /// Adds a gateway's.
     pub(crate) fn gateway(&mut self, figures: Figures) {
         self.registry.register_collector(Box::new(GatewayCollector(figures)));
+    }
+
+    /// Adds those of webhooks.
+    pub(crate) fn webhooks(&mut self, counts: &Counts) {
+        counts.register(&mut self.registry);
     }
 
     /// Answers for as long as the process runs.

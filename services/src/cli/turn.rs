@@ -7,7 +7,7 @@ use duet_gateway::ice_servers::{IceProtocol, IceServers, IceUrl, Turn, TurnSecre
 use duet_gateway::relay_only::IceTransportPolicy;
 
 use super::secret::{SecretText, secret};
-use super::values::{Milliseconds, elements};
+use super::values::{Milliseconds, elements, refuse};
 use crate::failure::Failure;
 
 /// How clients reach each other.
@@ -86,10 +86,6 @@ impl TurnArgs {
         let secret = secret(("TURN_SECRET", &self.turn_secret), ("TURN_SECRET_FILE", &self.turn_secret_file))?;
         Ok(secret.and_then(|SecretText(text)| TurnSecret::new(&text)))
     }
-}
-
-fn refuse<T>(why: impl Into<String>) -> Result<T, Failure> {
-    Err(Failure::Setting(why.into()))
 }
 
 fn stun_urls(text: &str) -> Result<IceUrls, String> {

@@ -9,6 +9,8 @@ use duet_gateway::server::Address;
 use duet_proto::bounds::RESUME_WINDOW;
 use tonic::transport::Endpoint;
 
+use crate::failure::Failure;
+
 /// A time in whole milliseconds, up to a day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Milliseconds(pub(crate) Duration);
@@ -110,6 +112,11 @@ fn unix(path: &str) -> Option<Place> {
 pub(super) fn socket_address(text: &str) -> Result<SocketAddr, String> {
     let mut addresses = text.to_socket_addrs().map_err(|error| format!("expected ADDRESS:PORT: {error}"))?;
     addresses.next().ok_or_else(|| "the name has no address".to_owned())
+}
+
+/// Settings that make no sense together.
+pub(super) fn refuse<T>(why: impl Into<String>) -> Result<T, Failure> {
+    Err(Failure::Setting(why.into()))
 }
 
 /// Whether a URL is of the host that asks.
