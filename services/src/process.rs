@@ -49,7 +49,7 @@ pub(crate) fn standalone(args: cli::Standalone) -> Result<(), Failure> {
         let is_encrypted = tls.is_some();
         let settings = Settings { tls, ..args.gateway.settings(address.port(), verifier, &args.link, ice) };
         let gateway = start_gateway(settings, listeners, matchmakers)?;
-        serve_metrics(metrics, &gateway, webhooks.is_some().then_some(&counts));
+        serve_metrics(metrics, &gateway, webhooks.is_some().then_some(counts));
         greeting::standalone(address, is_encrypted, &ports);
         let open = |ports| Port::open(replica, ports, None, args.link.pings(), args.drain.drain_limit_ms.0);
         let port = ports.is_any().then(|| open(ports));
@@ -136,7 +136,7 @@ async fn bind_metrics(args: &OperationsArgs) -> Result<Option<Metrics>, Failure>
     }
 }
 
-fn serve_metrics(metrics: Option<Metrics>, gateway: &Gateway, webhooks: Option<&Counts>) {
+fn serve_metrics(metrics: Option<Metrics>, gateway: &Gateway, webhooks: Option<Counts>) {
     let Some(mut metrics) = metrics else { return };
     tracing::info!(address = metrics.address().map(tracing::field::display), "metrics are at /metrics");
     metrics.gateway(gateway.figures());

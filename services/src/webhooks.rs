@@ -68,9 +68,9 @@ impl Webhooks {
     /// Nothing more is tried. What is left is counted and logged.
     pub(crate) fn end(self) {
         self.task.abort();
-        let lost = u64::try_from(self.counts.queued.get()).unwrap_or(0);
+        let lost = self.counts.queued();
         if lost > 0 {
-            self.counts.dropped.inc_by(lost);
+            self.counts.dropped(lost);
             tracing::warn!(lost, "webhooks were not delivered before the end");
         }
     }
@@ -179,7 +179,7 @@ impl Dispatcher {
                 () = until(self.deadline) => return,
             }
         }
-        self.counts.queued.set(0);
+        self.counts.set_queued(0);
     }
 
     fn happened(&mut self, happening: &Happening) {
@@ -189,8 +189,7 @@ impl Dispatcher {
     }
 
     fn dropped(&self, count: u64) {
-        self.counts.dropped.inc_by(count);
-        let total = self.counts.dropped.get();
+        let total = self.counts.dropped(count);
         self.said.dropped.say(|_| tracing::warn!(total, "webhooks are dropped: more happens than the receiver takes"));
     }
 
@@ -203,7 +202,7 @@ impl Dispatcher {
         while self.tries.len() < self.concurrency {
             let Some(webhook) = self.queue.take(Instant::now()) else { break };
             if webhook.failures > 0 {
-                self.counts.retried.inc();
+                self.counts.retried();
             }
             let receiver = self.receiver.clone();
             self.tries.spawn(async move {
@@ -211,20 +210,20 @@ impl Dispatcher {
                 (webhook, outcome)
             });
         }
-        self.counts.queued.set(i64::try_from(self.queue.len()).unwrap_or(i64::MAX));
+        self.counts.set_queued(self.queue.len());
     }
 
     fn tried(&mut self, tried: Result<(Webhook, Outcome), JoinError>) {
         let Ok((webhook, outcome)) = tried else {
             tracing::error!("a try to deliver a webhook panicked");
             self.queue.done();
-            self.counts.failed.inc();
+            self.counts.failed();
             return;
         };
         match outcome {
             Outcome::Delivered => {
                 self.queue.done();
-                self.counts.delivered.inc();
+                self.counts.delivered();
             }
             Outcome::Failed { why, pause } => self.try_again(webhook, &why, pause.map(|pause| Instant::now() + pause)),
             Outcome::Refused { why } => self.give_up(&webhook, &why),
@@ -251,7 +250,7 @@ impl Dispatcher {
 
     fn give_up(&mut self, webhook: &Webhook, why: &str) {
         self.queue.done();
-        self.counts.failed.inc();
+        self.counts.failed();
         let (event, id) = (webhook.kind.name(), &webhook.id);
         self.said.failed.say(|unsaid| tracing::warn!(event, id, why, unsaid, "a webhook is given up"));
     }

@@ -32,3 +32,4 @@ mod turmoil;
 mod turn;
 mod unix;
 mod vanishing;
+mod webhooks;
