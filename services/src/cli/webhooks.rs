@@ -26,7 +26,7 @@ pub(crate) struct WebhookArgs {
     /// Whether WEBHOOK_URL may be http on another host: because a mesh encrypts, or on a private network
     #[arg(long, env, default_value = "false", value_parser = BoolishValueParser::new(), action = clap::ArgAction::Set, value_name = "BOOL")]
     webhook_plaintext: bool,
-    /// Which events: matched, room-ended, reported [default: all]
+    /// Which events: matched, room-ended, reported, quarantined [default: all]
     #[arg(long, env, default_value = "", hide_default_value = true, value_parser = event_kinds, value_name = "EVENT[,EVENT]")]
     webhook_events: EventKinds,
     /// Webhooks that may wait; more are dropped

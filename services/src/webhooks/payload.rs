@@ -4,7 +4,7 @@ use std::str::FromStr;
 use std::time::{Duration, SystemTime};
 
 use duet_matchmaker::server::Happening;
-use duet_matchmaker::{Event, Party, Report, RoomEnded, RoomMade};
+use duet_matchmaker::{Event, Party, Quarantined, Report, RoomEnded, RoomMade};
 use duet_proto::frame::{PartnerLeftReason, Tag};
 use prost_types::Timestamp;
 use serde::{Serialize, Serializer};
@@ -15,16 +15,19 @@ pub(crate) enum EventKind {
     Matched,
     RoomEnded,
     Reported,
+    Quarantined,
 }
 
 impl EventKind {
-    pub(crate) const ALL: [EventKind; 3] = [EventKind::Matched, EventKind::RoomEnded, EventKind::Reported];
+    pub(crate) const ALL: [EventKind; 4] =
+        [EventKind::Matched, EventKind::RoomEnded, EventKind::Reported, EventKind::Quarantined];
 
     pub(super) fn of(event: &Event) -> Self {
         match event {
             Event::Matched(_) => EventKind::Matched,
             Event::RoomEnded(_) => EventKind::RoomEnded,
             Event::Reported(_) => EventKind::Reported,
+            Event::Quarantined(_) => EventKind::Quarantined,
         }
     }
 
@@ -34,6 +37,7 @@ impl EventKind {
             EventKind::Matched => "matched",
             EventKind::RoomEnded => "room-ended",
             EventKind::Reported => "reported",
+            EventKind::Quarantined => "quarantined",
         }
     }
 }
@@ -52,6 +56,7 @@ pub(super) fn body(happening: &Happening) -> Vec<u8> {
         Event::Matched(made) => Data::Matched(matched(made)),
         Event::RoomEnded(ended) => Data::RoomEnded(room_ended(ended)),
         Event::Reported(report) => Data::Reported(reported(report)),
+        Event::Quarantined(quarantined) => Data::Quarantined(kept_apart(quarantined)),
     };
     let body = Body { kind: EventKind::of(&happening.event).name(), timestamp: rfc3339(happening.at), data };
     serde_json::to_vec(&body).expect("text, numbers and lists are JSON")
@@ -89,6 +94,11 @@ fn reported(report: &Report) -> Reported<'_> {
     }
 }
 
+fn kept_apart(quarantined: &Quarantined) -> KeptApart<'_> {
+    let Quarantined { party, reporters, lasts } = quarantined;
+    KeptApart { who: party.into(), reporters: *reporters, lasts_ms: *lasts }
+}
+
 #[derive(Serialize)]
 struct Body<'a> {
     #[serde(rename = "type")]
@@ -103,6 +113,7 @@ enum Data<'a> {
     Matched(Matched<'a>),
     RoomEnded(Ended<'a>),
     Reported(Reported<'a>),
+    Quarantined(KeptApart<'a>),
 }
 
 #[derive(Serialize)]
@@ -147,6 +158,16 @@ struct Reported<'a> {
     talked_ms: Duration,
     #[serde(serialize_with = "millis")]
     ended_ms_ago: Duration,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct KeptApart<'a> {
+    #[serde(flatten)]
+    who: Who<'a>,
+    reporters: usize,
+    #[serde(serialize_with = "millis")]
+    lasts_ms: Duration,
 }
 
 #[derive(Serialize)]
@@ -230,5 +251,12 @@ mod tests {
         };
         let expected = r#"{"type":"reported","timestamp":"2023-11-14T22:13:20.123Z","data":{"roomId":"03030303-0303-4303-8303-030303030303","reporter":{"clientId":"01010101-0101-4101-8101-010101010101","userId":"ann"},"reported":{"clientId":"02020202-0202-4202-8202-020202020202"},"reason":"abuse","details":"a\nb","talkedMs":1234,"endedMsAgo":0}}"#;
         assert_eq!(said(Event::Reported(report)), expected);
+    }
+
+    #[test]
+    fn a_quarantine_says_whose_and_for_how_long() {
+        let quarantined = Quarantined { party: party(1, Some("ann")), reporters: 5, lasts: Duration::from_secs(3600) };
+        let expected = r#"{"type":"quarantined","timestamp":"2023-11-14T22:13:20.123Z","data":{"clientId":"01010101-0101-4101-8101-010101010101","userId":"ann","reporters":5,"lastsMs":3600000}}"#;
+        assert_eq!(said(Event::Quarantined(quarantined)), expected);
     }
 }

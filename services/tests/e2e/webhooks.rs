@@ -153,9 +153,10 @@ async fn a_receiver_that_never_answers_delays_nobody_and_what_has_no_room_is_cou
     let others = ["--webhook-events", "matched", "--webhook-queue", &queue, "--webhook-timeout-ms", "86400000"];
     let others = [&others[..], &["--webhook-concurrency", "1", "--metrics-listen", &metrics]].concat();
     let duet = Deployment::with(Shape::Standalone, &[], &flags(&receiver.url, &others));
+    // Whoever left would meet others once more.
+    let mut together = Vec::new();
     for _ in 0..PAIRS {
-        // Who parts is in nobody's way.
-        let _parted = pair(&duet.gateway).await;
+        together.push(pair(&duet.gateway).await);
     }
     counted(&metrics, "dropped_total", PAIRS - QUEUE).await;
     counted(&metrics, "queued", QUEUE).await;
@@ -190,15 +191,15 @@ async fn what_is_queued_at_the_end_is_still_sent() {
     let mut receiver = Receiver::start(|_| Answer::WhenReleased).await;
     let others = ["--webhook-events", "matched", "--webhook-concurrency", "1"];
     let duet = Deployment::with(Shape::TwoProcesses, &[], &flags(&receiver.url, &others));
-    let mut rooms = Vec::new();
+    let mut together = Vec::new();
     for _ in 0..3 {
-        rooms.push(pair(&duet.gateway).await.2);
+        together.push(pair(&duet.gateway).await);
     }
     let [matchmaker, _gateway] = <[Duet; 2]>::try_from(duet.processes).ok().unwrap();
     matchmaker.signal("TERM");
     matchmaker.logged(&["draining"]).await;
     receiver.release();
-    for room in rooms {
+    for (_, _, room) in together {
         assert_eq!(receiver.expect("matched").await["data"]["roomId"], room);
     }
     let (status, log) = matchmaker.ended();
@@ -212,15 +213,15 @@ async fn a_receiver_that_wants_a_pause_gets_it_but_for_the_end() {
     let metrics = free_address();
     let others = ["--webhook-events", "matched", "--webhook-concurrency", "1", "--metrics-listen", &metrics];
     let mut duet = Deployment::with(Shape::Standalone, &[], &flags(&receiver.url, &others));
-    let mut rooms = vec![pair(&duet.gateway).await.2];
-    assert_eq!(receiver.expect("matched").await["data"]["roomId"], rooms[0]);
+    let mut together = vec![pair(&duet.gateway).await];
+    assert_eq!(receiver.expect("matched").await["data"]["roomId"], together[0].2);
     duet.processes[0].logged(&["a webhook is not delivered yet", "503"]).await;
-    rooms.push(pair(&duet.gateway).await.2);
+    together.push(pair(&duet.gateway).await);
     counted(&metrics, "queued", 2).await;
     counted(&metrics, "retried_total", 0).await;
     let duet = duet.processes.remove(0);
     duet.signal("TERM");
-    for room in rooms {
+    for (_, _, room) in together {
         assert_eq!(receiver.expect("matched").await["data"]["roomId"], room);
     }
     assert!(duet.ended().0.success());
@@ -231,8 +232,9 @@ async fn what_can_t_be_sent_before_the_end_is_counted_in_the_log() {
     let receiver = Receiver::start(|_| Answer::Never).await;
     let others = ["--webhook-events", "matched", "--webhook-concurrency", "1", "--drain-limit-ms", "300"];
     let duet = Deployment::with(Shape::TwoProcesses, &[], &flags(&receiver.url, &others));
+    let mut together = Vec::new();
     for _ in 0..3 {
-        let _parted = pair(&duet.gateway).await;
+        together.push(pair(&duet.gateway).await);
     }
     let [matchmaker, _gateway] = <[Duet; 2]>::try_from(duet.processes).ok().unwrap();
     matchmaker.signal("TERM");
