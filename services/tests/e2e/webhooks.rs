@@ -1,5 +1,6 @@
 //! Webhooks, posted to a real HTTP server: what they say, by whom they are signed, and that nobody waits for their receiver.
 
+use std::process::ExitStatus;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -35,6 +36,11 @@ async fn counted(metrics: &str, name: &str, count: u64) {
         }
     };
     timeout(PATIENCE, reached).await.unwrap_or_else(|_| panic!("{name} is never {count}"));
+}
+
+/// How a process ends and what it logged, while its receiver goes on answering.
+async fn ended(duet: Duet) -> (ExitStatus, String) {
+    tokio::task::spawn_blocking(move || duet.ended()).await.unwrap()
 }
 
 #[tokio::test]
@@ -202,7 +208,7 @@ async fn what_is_queued_at_the_end_is_still_sent() {
     for (_, _, room) in together {
         assert_eq!(receiver.expect("matched").await["data"]["roomId"], room);
     }
-    let (status, log) = matchmaker.ended();
+    let (status, log) = ended(matchmaker).await;
     assert!(status.success() && !log.contains("not delivered"), "{log}");
 }
 
@@ -221,7 +227,7 @@ async fn a_receiver_that_wants_a_pause_gets_it_but_for_the_end() {
     for (_, _, room) in together {
         assert_eq!(receiver.expect("matched").await["data"]["roomId"], room);
     }
-    assert!(matchmaker.ended().0.success());
+    assert!(ended(matchmaker).await.0.success());
 }
 
 #[tokio::test]
@@ -235,7 +241,7 @@ async fn what_can_t_be_sent_before_the_end_is_counted_in_the_log() {
     }
     let [matchmaker, _gateway] = <[Duet; 2]>::try_from(duet.processes).ok().unwrap();
     matchmaker.signal("TERM");
-    let (status, log) = matchmaker.ended();
+    let (status, log) = ended(matchmaker).await;
     assert!(status.success() && log.contains("webhooks were not delivered before the end lost=3"), "{log}");
 }
 
