@@ -55,7 +55,7 @@ async function report() {
   const reason = await askForReport();
   if (!reason || call !== reported) return;
   lastEnd = words.REPORTED;
-  signaling.report(reason);
+  signaling.report({ reason });
   signaling.available();
 }
 
