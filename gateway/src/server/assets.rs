@@ -23,7 +23,7 @@ macro_rules! assets {
 const PAGE: &[Asset] = &[("/", HTML, include_bytes!("../../../client/demo/index.html"))];
 
 const DEMO: &[Asset] = assets!("/demo/" from "demo":
-    "camera.js" as JS, "demo.css" as CSS, "duet.svg" as SVG, "keys.js" as JS, "main.js" as JS, "view.js" as JS, "words.js" as JS,
+    "camera.js" as JS, "demo.css" as CSS, "duet.svg" as SVG, "interests.js" as JS, "kept.js" as JS, "keys.js" as JS, "main.js" as JS, "view.js" as JS, "words.js" as JS,
 );
 
 const SDK: &[Asset] = assets!("/sdk/" from "src":
