@@ -55,7 +55,9 @@ export function show(state, words) {
   say(words);
   const resting = state === 'idle' || state === 'closed' || state === 'error';
   // Whoever uses the keyboard must not lose their place when the buttons change.
-  const hadFocus = (resting ? page.controls : page.lobby).contains(document.activeElement);
+  const { activeElement } = document;
+  const onPartner = activeElement === page.report || activeElement === page.block;
+  const hadFocus = (resting ? page.controls : page.lobby).contains(activeElement) || (state !== 'in-call' && onPartner);
   page.lobby.hidden = !resting;
   page.controls.hidden = resting;
   page.watch.hidden = state !== 'error';

@@ -173,6 +173,7 @@ scene('who is blocked is not met again, until that is undone or forgotten', asyn
   const id = [...pairing.members].at(-1)?.id;
   await anna.click('#block');
   await noticing(anna, 'You two won’t be paired again.');
+  assert.equal(await anna.evaluate(() => document.activeElement?.id), 'next');
   await inState(anna, 'waiting');
   await inState(ben, 'waiting');
   await saying(anna, 'Looking for someone…');
