@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{InvalidFrame, milliseconds};
 use crate::bounds;
-use crate::frame::{Avoided, PoolName, Preferences, Region, Tag, Wishes};
+use crate::frame::{Assigned, Avoided, PoolName, Preferences, Region, Tag, Wishes};
 use crate::v1;
 
 impl From<Wishes> for v1::Wishes {
@@ -41,6 +41,31 @@ impl TryFrom<v1::Wishes> for Wishes {
             head_start: Duration::from_millis(wishes.head_start_ms.into()),
         };
         Ok(Wishes::new(pool(&wishes.pool)?, preferences))
+    }
+}
+
+impl From<Assigned> for v1::Assigned {
+    fn from(assigned: Assigned) -> Self {
+        v1::Assigned {
+            pool: assigned.pool.map(|pool| pool.as_str().to_owned()).unwrap_or_default(),
+            tags: assigned.tags.iter().map(|tag| tag.as_str().to_owned()).collect(),
+            head_start_ms: short_milliseconds(assigned.head_start),
+        }
+    }
+}
+
+impl TryFrom<v1::Assigned> for Assigned {
+    type Error = InvalidFrame;
+
+    fn try_from(assigned: v1::Assigned) -> Result<Self, InvalidFrame> {
+        if assigned.tags.len() > bounds::ASSIGNED_TAGS {
+            return Err(InvalidFrame("assigned.tags are too many"));
+        }
+        Ok(Assigned {
+            pool: (!assigned.pool.is_empty()).then(|| pool(&assigned.pool)).transpose()?,
+            tags: tags(&assigned.tags)?,
+            head_start: Duration::from_millis(assigned.head_start_ms.into()),
+        })
     }
 }
 
