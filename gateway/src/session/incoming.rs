@@ -43,6 +43,7 @@ impl Session {
         };
         let why = match limit {
             Limit::WishRate => "too many wishes; those over the rate are dropped",
+            Limit::ReportRate => "too many reports; those over the rate are dropped",
             _ => "too many messages; those over the rate are dropped",
         };
         self.refuse(Refusal::new(ErrorCode::RateLimited, why.to_owned()).retry_after(retry_after));
@@ -57,11 +58,16 @@ impl Session {
         if self.refuse_stranger(&message) {
             return;
         }
-        if matches!(message, ClientMessage::Available(_) | ClientMessage::Next { .. }) {
-            match self.limits.wish(&self.config.limits, now) {
-                Verdict::Fine => {}
-                over => return self.refuse_over_rate(Limit::WishRate, over),
+        let limits = &self.config.limits;
+        let (limit, verdict) = match message {
+            ClientMessage::Available(_) | ClientMessage::Next { .. } => {
+                (Limit::WishRate, self.limits.wish(limits, now))
             }
+            ClientMessage::Report { .. } => (Limit::ReportRate, self.limits.report(limits, now)),
+            _ => (Limit::MessageRate, Verdict::Fine),
+        };
+        if verdict != Verdict::Fine {
+            return self.refuse_over_rate(limit, verdict);
         }
         match message {
             ClientMessage::Auth { user, token } => self.authenticate(user, token, now),
