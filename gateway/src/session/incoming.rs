@@ -90,7 +90,7 @@ impl Session {
         }
     }
 
-    fn available(&mut self, wishes: Wishes, now: Time) {
+    fn available(&mut self, asked: Wishes, now: Time) {
         let (since, answered) = match &self.activity {
             Activity::InRoom(_) => return self.refuse_as(ErrorCode::AlreadyMatched, "you are in a room"),
             Activity::Seeking(seeking) => (seeking.since, seeking.answered),
@@ -99,6 +99,8 @@ impl Session {
         if self.is_unavailable(now) {
             return self.refuse_unavailable();
         }
+        let wishes = self.wishes_of(&asked);
+        self.asked = Some(asked);
         // Who was told to wait already goes on waiting, whatever becomes of the link.
         self.seek(Seeking { wishes: wishes.clone(), since, answered });
         if self.departing.is_none() {
@@ -113,13 +115,13 @@ impl Session {
         }
         match &self.activity {
             Activity::Seeking(_) => {}
-            Activity::Idle => self.available(self.wishes.clone().unwrap_or_default(), now),
+            Activity::Idle => self.available(self.asked.clone().unwrap_or_default(), now),
             Activity::InRoom(place) => {
                 // Not held for the link to come back: were it refused after all, the room would be gone all the same.
                 if self.link != Link::Up || place.to_partner.has_unsent() {
                     return self.refuse_unavailable();
                 }
-                let wishes = place.wishes.clone();
+                let wishes = self.asked.as_ref().map_or_else(|| place.wishes.clone(), |asked| self.wishes_of(asked));
                 self.rest(now);
                 self.seek(Seeking { wishes: wishes.clone(), since: now, answered: false });
                 self.push_frame(Up::Next { attempt: self.attempt, wishes });
@@ -130,7 +132,6 @@ impl Session {
     /// Begins a new attempt. The caller tells the matchmaker.
     fn seek(&mut self, seeking: Seeking) {
         self.attempt += 1;
-        self.wishes = Some(seeking.wishes.clone());
         self.activity = Activity::Seeking(seeking);
     }
 
