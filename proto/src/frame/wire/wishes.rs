@@ -87,3 +87,31 @@ pub(super) fn tags(tags: &[String]) -> Result<Vec<Tag>, InvalidFrame> {
 fn short_milliseconds(duration: Duration) -> u32 {
     u32::try_from(milliseconds(duration)).unwrap_or(u32::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frame::Identity;
+
+    #[test]
+    fn what_a_token_assigns_is_the_same_on_the_other_side() {
+        let tags = vec![Tag::new("gold").unwrap(), Tag::new("go").unwrap()];
+        let whole = Assigned { pool: PoolName::new("adults"), tags, head_start: Duration::from_secs(2) };
+        for assigned in [None, Some(whole.clone()), Some(Assigned { pool: None, ..whole })] {
+            let identity = Identity { assigned: assigned.map(Box::new), ..Identity::unverified("ann".to_owned()) };
+            assert_eq!(Identity::try_from(v1::Identify::from(identity.clone())), Ok(identity));
+        }
+    }
+
+    #[test]
+    fn what_no_token_assigns_is_no_frame() {
+        let tags = vec!["t".to_owned(); bounds::ASSIGNED_TAGS + 1];
+        for assigned in [
+            v1::Assigned { tags, ..v1::Assigned::default() },
+            v1::Assigned { tags: vec![String::new()], ..v1::Assigned::default() },
+            v1::Assigned { pool: "p".repeat(bounds::POOL + 1), ..v1::Assigned::default() },
+        ] {
+            assert!(Assigned::try_from(assigned).is_err());
+        }
+    }
+}
