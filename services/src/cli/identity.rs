@@ -48,12 +48,9 @@ pub(crate) struct IdentityArgs {
     /// Claim whose array of strings is added to the client's tags, up to 10 [default: none]
     #[arg(long, env, default_value = "", hide_default_value = true, value_name = "CLAIM")]
     jwt_tags_claim: String,
-    /// Claim that says by how many milliseconds its user goes before others in the queue [default: none]
+    /// Claim that says by how many milliseconds its user goes before others in the queue, up to the matchmaker's MAX_HEAD_START_MS [default: none]
     #[arg(long, env, default_value = "", hide_default_value = true, value_name = "CLAIM")]
     jwt_priority_claim: String,
-    /// The most that counts of such a priority: nobody waits longer than that for others' priorities
-    #[arg(long, env, default_value = "5000", value_name = "MS")]
-    max_head_start_ms: Milliseconds,
     /// Whether a client may do nothing before its token was checked
     #[arg(long, env, default_value = "false", value_name = "BOOL", value_parser = BoolishValueParser::new(), action = clap::ArgAction::Set,
         num_args = 0..=1, default_missing_value = "true")]
@@ -155,7 +152,6 @@ impl IdentityArgs {
                 pool: claim(&self.jwt_pool_claim),
                 tags: claim(&self.jwt_tags_claim),
                 priority: claim(&self.jwt_priority_claim),
-                max_head_start: self.max_head_start_ms.0,
             },
         }
     }

@@ -13,10 +13,8 @@ pub struct WishClaims {
     pub pool: Option<String>,
     /// Tags beside those that are asked for: an array of up to [`bounds::ASSIGNED_TAGS`] strings.
     pub tags: Option<String>,
-    /// By how many milliseconds its user goes before others: a number from 0.
+    /// By how many milliseconds its user goes before others: a number from 0. What counts of it is the matchmaker's to bound.
     pub priority: Option<String>,
-    /// The most that counts of it.
-    pub max_head_start: Duration,
 }
 
 impl WishClaims {
@@ -26,8 +24,7 @@ impl WishClaims {
             pool: read(claims, self.pool.as_deref(), pool, "the name of a pool")?,
             tags: read(claims, self.tags.as_deref(), tags, "an array of up to 10 tags")?.unwrap_or_default(),
             head_start: read(claims, self.priority.as_deref(), milliseconds, "a number of milliseconds from 0")?
-                .unwrap_or_default()
-                .min(self.max_head_start),
+                .unwrap_or_default(),
         };
         Ok((assigned != Assigned::default()).then_some(assigned))
     }
@@ -63,7 +60,7 @@ fn tags(value: &Value) -> Option<Vec<Tag>> {
 fn milliseconds(value: &Value) -> Option<Duration> {
     let number = value.as_f64().filter(|number| *number >= 0.0)?;
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it saturates, and is not negative")]
-    Some(Duration::from_millis(number as u64))
+    Some(Duration::from_millis((number as u32).into()))
 }
 
 #[cfg(test)]
@@ -78,7 +75,6 @@ mod tests {
             pool: Some("https://app.example/pool".to_owned()),
             tags: Some("app.tags".to_owned()),
             priority: Some("priority".to_owned()),
-            max_head_start: Duration::from_secs(5),
         }
     }
 
@@ -102,10 +98,10 @@ mod tests {
     }
 
     #[test]
-    fn a_priority_counts_up_to_its_bound() {
-        for (number, milliseconds) in [(json!(4_999), 4_999), (json!(5_001), 5_000), (json!(1e300), 5_000)] {
-            let assigned = read(&json!({ "priority": number })).unwrap().unwrap();
-            assert_eq!(assigned.head_start, Duration::from_millis(milliseconds));
+    fn a_priority_is_whole_milliseconds_and_fits_on_the_wire() {
+        for (number, milliseconds) in [(json!(0.9), 0), (json!(5_001), 5_001), (json!(1e300), u32::MAX.into())] {
+            let head_start = read(&json!({ "priority": number })).unwrap().unwrap_or_default().head_start;
+            assert_eq!(head_start, Duration::from_millis(milliseconds));
         }
     }
 
