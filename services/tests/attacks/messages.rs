@@ -178,9 +178,11 @@ async fn m11_nothing_that_a_client_says_makes_a_line_of_log() {
         client.hear().await;
         client.say(&format!(r#"{{"type":"FORGED{user}"}}"#)).await;
         client.hear().await;
-        let wishes = format!(r#""tags":["{user}"],"avoid":["{user}"],"region":"{user}","pool":"{user}""#);
-        client.say(&format!(r#"{{"type":"available",{wishes}}}"#)).await;
-        client.hear().await;
+        for wish in [r#""tags":["#, r#""avoid":["#, r#""region":"#, r#""pool":"#] {
+            let end = if wish.ends_with('[') { "]" } else { "" };
+            client.say(&format!(r#"{{"type":"available",{wish}"{user}"{end}}}"#)).await;
+            client.hear().await;
+        }
         client.say(r#"{"type":"leave"}"#).await;
     }
     let (mut waiter, mut comer, _) = pair(&beside.gateway).await;
