@@ -57,7 +57,7 @@ pub use matchmakers::{Address, Carrier, Connector, Matchmakers, MemoryDialer};
 use places::Places;
 use readiness::Readiness;
 pub use tls::{Tls, TlsAddress};
-pub use verifier::{TokenRules, Verifier};
+pub use verifier::{TokenRules, Verifier, WishClaims};
 
 /// How a gateway is to behave. The defaults are those of the executable.
 #[derive(Clone, Debug)]

@@ -29,7 +29,7 @@ pub(crate) fn token(user: &str, seconds: u64) -> String {
     encode(&Header::default(), &claims, &EncodingKey::from_secret(SECRET.as_bytes())).unwrap()
 }
 
-fn auth(token: &str) -> String {
+pub(crate) fn auth(token: &str) -> String {
     json!({ "type": "auth", "token": token }).to_string()
 }
 

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may")]
 
+mod assigned;
 mod base;
 mod certificates;
 mod client;
