@@ -25,5 +25,6 @@ pub use access::{Clients, QueryTokens};
 pub use events::{Happening, Subscription};
 pub use link::LinkEnd;
 pub use replica::Replica;
+pub use seldom::Seldom;
 pub use serve::{Door, PortConfig, Ports};
 pub use tls::PortTls;

@@ -18,6 +18,7 @@ mod shutdown;
 mod simulate;
 mod telemetry;
 mod tls;
+mod webhooks;
 
 use cli::Verb;
 use failure::Failure;
