@@ -28,6 +28,26 @@ pub enum CloseCode {
 }
 
 impl CloseCode {
+    /// All, in the order of [`place`](Self::place).
+    pub const ALL: [CloseCode; 11] = [
+        CloseCode::Normal,
+        CloseCode::ProtocolError,
+        CloseCode::Unsupported,
+        CloseCode::InvalidUtf8,
+        CloseCode::Policy,
+        CloseCode::TooBig,
+        CloseCode::Internal,
+        CloseCode::Restart,
+        CloseCode::TryAgainLater,
+        CloseCode::Unauthorized,
+        CloseCode::ResumedElsewhere,
+    ];
+
+    /// Its place among [`ALL`](Self::ALL), for tables.
+    pub fn place(self) -> usize {
+        self as usize
+    }
+
     /// The number on the wire.
     pub fn number(self) -> u16 {
         self.row().0
