@@ -29,6 +29,7 @@ use crate::session::{Output, ResumeTokens, Session, Verified};
 
 mod coalescing;
 mod ending;
+mod measuring;
 mod slots;
 mod timers;
 mod tokens;
@@ -45,6 +46,8 @@ pub(super) fn run(index: usize, listener: TcpListener, shared: Arc<Shared>, stag
         Ok(runtime) => runtime,
         Err(error) => return Ended::Failed(format!("a worker's runtime can't be made: {error}")),
     };
+    // Its thread is the only one to set it.
+    let _ = shared.tallies[index].runtime.set(runtime.handle().metrics());
     let serve = async {
         match tokio::net::TcpListener::from_std(listener) {
             Ok(listener) => {
@@ -207,6 +210,8 @@ impl Worker {
             SocketEnd::Close(CloseCode::TooBig) => self.shared.counts.refused(Refused::MessageSize),
             _ => {}
         }
+        self.tally().closed(end);
+        self.unwritten(connection, 0);
         connection.vacate();
         let is_full = self.detached.get() == MAX_DETACHED;
         self.feed(connection, |session, now| session.handle_socket_end(end.is_final() || is_full, now));
@@ -226,6 +231,7 @@ impl Worker {
         if connection.is_detached.get() {
             self.detached.set(self.detached.get() - 1);
         }
+        self.tally().session_is(connection.counted_as.take(), None);
         self.disarm(connection);
         self.connections.borrow_mut().remove(&connection.number);
     }
@@ -245,7 +251,8 @@ impl Worker {
         let mut is_news = false;
         loop {
             let Some(output) = connection.session.borrow_mut().poll_output() else { break };
-            is_news |= !matches!(output, Output::Frame { .. } | Output::Dropped(_) | Output::Limited(_));
+            is_news |=
+                !matches!(output, Output::Frame { .. } | Output::Dropped(_) | Output::Limited(_) | Output::Counted(_));
             let mut outbox = connection.outbox.borrow_mut();
             match output {
                 Output::Text(_) | Output::TextWithIce(_) if cfg!(feature = "echo") => {}
@@ -262,14 +269,21 @@ impl Worker {
                     self.verify(connection, token);
                 }
                 Output::Limited(limit) => self.shared.counts.refused(Refused::Limit(limit)),
+                Output::Counted(counted) => self.tally().counted(counted),
                 Output::Fault { id, what } => tracing::error!(id, what, "a session met a fault of ours"),
                 Output::Frame { kind, client_seq } => {
+                    self.measure_up(connection, &kind);
                     self.push(connection.link, UpFrame { session: connection.number, client_seq, kind });
                 }
             }
         }
+        let (is_over, state) = {
+            let session = connection.session.borrow();
+            (session.is_over(), Some(session.state()))
+        };
+        self.tally().session_is(connection.counted_as.replace(state), state);
         // Most of what happens to a session is nothing that its socket would have to do.
-        if is_news || connection.session.borrow().is_over() {
+        if is_news || is_over {
             connection.wake();
         }
         self.arm(connection);
@@ -306,6 +320,7 @@ impl Worker {
         for frame in frames {
             let connection = self.connections.borrow().get(&frame.session).cloned();
             if let Some(connection) = connection {
+                self.measure_down(&connection, &frame.kind, now);
                 self.feed_at(now, &connection, |session, now| session.handle_frame(frame, now));
             }
         }
