@@ -27,6 +27,7 @@ mod rooms;
 mod sessions;
 mod suitability;
 mod taking;
+mod tally;
 mod unlinking;
 mod windows;
 
@@ -39,3 +40,4 @@ pub use links::LinkKey;
 pub use machine::Matchmaker;
 pub use output::Output;
 pub use query::{MemberView, PoolView, RoomView, SessionState, SessionView, Stats};
+pub use tally::{MatchedBy, POOLS_TOLD_APART, REASONS, Tally, WaitEnd};

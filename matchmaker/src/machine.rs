@@ -20,6 +20,7 @@ use crate::pools::Pools;
 use crate::resuming::Held;
 use crate::rooms::Rooms;
 use crate::sessions::{Session, SessionKey, Sessions};
+use crate::tally::Tally;
 use crate::{Config, LinkKey, Output};
 
 /// Who meets whom.
@@ -58,6 +59,7 @@ pub struct Matchmaker {
     /// Raised for each new turn, so that equal queue times keep the order of arrival.
     pub(crate) arrivals: u64,
     pub(crate) matches: u64,
+    pub(crate) tally: Tally,
     pub(crate) forwarded: u64,
 }
 
@@ -84,6 +86,7 @@ impl Matchmaker {
             outputs: VecDeque::new(),
             arrivals: 0,
             matches: 0,
+            tally: Tally::new(None),
             forwarded: 0,
         }
     }
@@ -171,6 +174,11 @@ impl Matchmaker {
     /// When to call [`Matchmaker::handle_timeout`], if ever.
     pub fn poll_timeout(&self) -> Option<Time> {
         self.deadlines.next()
+    }
+
+    /// What has been counted.
+    pub fn tally(&self) -> &Tally {
+        &self.tally
     }
 
     /// What follows from an input besides its own effects.

@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 
-use crate::cli::{self, GatewayArgs, OperationsArgs};
+use crate::cli::{self, GatewayArgs};
 use crate::failure::Failure;
 use crate::files::Files;
 use crate::metrics::Metrics;
@@ -37,7 +37,7 @@ pub(crate) fn standalone(args: cli::Standalone) -> Result<(), Failure> {
         let ice = args.gateway.turn.settings()?;
         let (listeners, address) = bind_gateway(&args.gateway)?;
         let ports = BoundPorts::bind(args.grpc_listen, &args.ports, access).await?;
-        let metrics = bind_metrics(&args.operations).await?;
+        let mut metrics = Metrics::bind(&args.operations, "duet").await?;
         files.keep();
         let replica = Replica::start(args.matchmaker.name(), args.matchmaker.config(args.link.queue()));
         let dial = replica.clone();
@@ -45,7 +45,9 @@ pub(crate) fn standalone(args: cli::Standalone) -> Result<(), Failure> {
         let is_encrypted = tls.is_some();
         let settings = Settings { tls, ..args.gateway.settings(address.port(), verifier, &args.link, ice) };
         let gateway = start_gateway(settings, listeners, matchmakers)?;
-        serve_metrics(metrics, &gateway);
+        metrics.gateway(gateway.figures());
+        metrics.matchmaker(replica.clone());
+        metrics.serve();
         greeting::standalone(address, is_encrypted, &ports);
         let open = |ports| Port::open(replica, ports, None, args.link.pings(), args.drain.drain_limit_ms.0);
         let port = ports.is_any().then(|| open(ports));
@@ -67,12 +69,13 @@ pub(crate) fn gateway(args: cli::Gateway) -> Result<(), Failure> {
         let verifier = verifier(&args.gateway)?;
         let ice = args.gateway.turn.settings()?;
         let (listeners, address) = bind_gateway(&args.gateway)?;
-        let metrics = bind_metrics(&args.operations).await?;
+        let mut metrics = Metrics::bind(&args.operations, "duet-gateway").await?;
         files.keep();
         let is_encrypted = tls.is_some();
         let settings = Settings { tls, ..args.gateway.settings(address.port(), verifier, &args.link, ice) };
         let gateway = start_gateway(settings, listeners, matchmakers)?;
-        serve_metrics(metrics, &gateway);
+        metrics.gateway(gateway.figures());
+        metrics.serve();
         greeting::gateway(address, is_encrypted, &args.matchmaker_url.0);
         run_gateway(gateway, &mut signals, args.drain.drain_limit_ms.0).await.map(drop)
     })
@@ -85,9 +88,12 @@ pub(crate) fn matchmaker(args: cli::Matchmaker) -> Result<(), Failure> {
         let mut files = Files::listen()?;
         let access = args.ports.read(Some(args.grpc_listen), &mut files)?;
         let ports = BoundPorts::bind(Some(args.grpc_listen), &args.ports, access).await?;
+        let mut metrics = Metrics::bind(&args.operations, "duet-matchmaker").await?;
         files.keep();
         let socket = args.grpc_socket.as_deref().map(GrpcSocket::bind).transpose()?;
         let replica = Replica::start(args.matchmaker.name(), args.matchmaker.config(args.link.queue()));
+        metrics.matchmaker(replica.clone());
+        metrics.serve();
         greeting::matchmaker(&ports, args.grpc_socket.as_deref());
         let port = Port::open(replica, ports, socket, args.link.pings(), args.drain.drain_limit_ms.0);
         let signal = signals.next().await;
@@ -119,20 +125,6 @@ fn verifier(args: &GatewayArgs) -> Result<Option<Arc<Verifier>>, Failure> {
         tokio::spawn(async move { verifier.keep_keys().await });
     }
     Ok(verifier)
-}
-
-async fn bind_metrics(args: &OperationsArgs) -> Result<Option<Metrics>, Failure> {
-    match args.metrics_listen {
-        Some(address) => Metrics::bind(address).await.map(Some),
-        None => Ok(None),
-    }
-}
-
-fn serve_metrics(metrics: Option<Metrics>, gateway: &Gateway) {
-    let Some(mut metrics) = metrics else { return };
-    tracing::info!(address = metrics.address().map(tracing::field::display), "metrics are at /metrics");
-    metrics.gateway(gateway.figures());
-    metrics.serve();
 }
 
 fn start_gateway(
