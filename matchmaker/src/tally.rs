@@ -7,6 +7,10 @@ use std::time::Duration;
 
 use duet_proto::figures::{Count, Distribution, Histogram};
 use duet_proto::frame::{PartnerLeftReason, PoolName, Tag};
+use duet_proto::time::Time;
+
+use crate::sessions::SessionKey;
+use crate::{Matchmaker, RoomMade};
 
 /// The counts of one machine.
 #[derive(Debug)]
@@ -186,6 +190,29 @@ impl Tally {
     /// Bytes of all messages forwarded ever.
     pub fn forwarded_bytes(&self) -> u64 {
         self.forwarded_bytes.get()
+    }
+}
+
+impl Matchmaker {
+    /// A session waits no longer, and nobody was found for it.
+    pub(crate) fn count_wait(&self, session: SessionKey, reason: PartnerLeftReason, now: Time) {
+        let end = match reason {
+            PartnerLeftReason::Left | PartnerLeftReason::Next | PartnerLeftReason::Closed => WaitEnd::Left,
+            PartnerLeftReason::Disconnected => WaitEnd::Lost,
+        };
+        self.tally.wait_ended(end, now.since(self.sessions[session].wish().turn.queued));
+    }
+
+    /// Two have met.
+    pub(crate) fn count_match(&self, made: &RoomMade, both: [SessionKey; 2]) {
+        for (session, waited) in both.into_iter().zip(made.waited) {
+            let by = MatchedBy::of(self.sessions[session].wish().wishes.tags(), &made.tags);
+            self.tally.matched(&made.pool, by, waited);
+        }
+        let [one, other] = both.map(|session| &self.sessions[session]);
+        if one.recent.iter().any(|(client, _)| *client == other.client) {
+            self.tally.rematched();
+        }
     }
 }
 

@@ -121,7 +121,9 @@ mod tests {
             families.gauge("duet_connections", "Clients", 3_u64);
             families.counters("duet_errors", "Errors", [(label("code", "a\"b\\c\nd"), 2_u64)]);
             let histogram = Histogram::new(BOUNDS);
-            [50, 100, 500, 5000].map(|millis| histogram.observe(Duration::from_millis(millis)));
+            for millis in [50, 100, 500, 5000] {
+                histogram.observe(Duration::from_millis(millis));
+            }
             families.histograms("duet_wait_seconds", "Waits", [(label("pool", "x"), histogram.distribution())]);
         };
         Exposition::new(Arc::new(vec![Box::new(source)]))
