@@ -36,11 +36,7 @@ pub(super) struct Connection {
     /// What its session was last counted as doing.
     pub(super) counted_as: Cell<Option<SessionState>>,
     /// Bytes that it was last counted as not having taken.
-    pub(super) unwritten: Cell<usize>,
-    /// When a message came for it whose delivery is timed.
-    pub(super) timed: Cell<Option<Time>>,
-    /// When it asked for a partner, until the matchmaker answers.
-    pub(super) asked: Cell<Option<Time>>,
+    pub(super) unwritten: Cell<u32>,
     /// The socket task's, while it waits.
     waker: Cell<Option<Waker>>,
 }
@@ -66,8 +62,6 @@ impl Connection {
             armed: Cell::new(None),
             counted_as: Cell::new(None),
             unwritten: Cell::new(0),
-            timed: Cell::new(None),
-            asked: Cell::new(None),
             waker: Cell::new(None),
         }
     }

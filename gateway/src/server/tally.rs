@@ -174,12 +174,12 @@ impl Tally {
     }
 
     /// So many bytes wait for a client now, and waited for it before.
-    pub(super) fn waits(&self, before: usize, now: usize) {
+    pub(super) fn waits(&self, before: u32, now: u32) {
         if before == now {
             return;
         }
-        self.unwritten.add(now as u64);
-        self.unwritten.subtract(before as u64);
+        self.unwritten.add(now.into());
+        self.unwritten.subtract(before.into());
         match (before, now) {
             (0, _) => self.blocked.add(1),
             (_, 0) => self.blocked.subtract(1),

@@ -35,6 +35,7 @@ mod timers;
 mod tokens;
 
 use ending::DRAIN_PACE;
+use measuring::{IsTimed, Timings};
 use slots::{LinkSlot, LinkState};
 use timers::Timers;
 
@@ -133,6 +134,7 @@ pub(super) struct Worker {
     /// Their numbers are this worker's own, so nobody can choose ones that collide.
     connections: RefCell<FxHashMap<SessionNumber, Rc<Connection>>>,
     timers: Timers,
+    timings: Timings,
     /// What sockets read into, one at a time.
     pub(super) inbox: RefCell<Box<[u8]>>,
     /// What sockets write from, one at a time.
@@ -156,6 +158,7 @@ impl Worker {
             clock,
             connections: RefCell::default(),
             timers: Timers::default(),
+            timings: Timings::default(),
             inbox: RefCell::new(vec![0; READ_AT_ONCE].into()),
             outgoing: RefCell::new(Vec::new()),
             links: (0..shared.matchmakers.count()).map(|_| LinkSlot::down_since(clock.now())).collect(),
@@ -211,7 +214,7 @@ impl Worker {
             _ => {}
         }
         self.tally().closed(end);
-        self.unwritten(connection, 0);
+        self.measure_socket_end(connection);
         connection.vacate();
         let is_full = self.detached.get() == MAX_DETACHED;
         self.feed(connection, |session, now| session.handle_socket_end(end.is_final() || is_full, now));
@@ -231,7 +234,7 @@ impl Worker {
         if connection.is_detached.get() {
             self.detached.set(self.detached.get() - 1);
         }
-        self.tally().session_is(connection.counted_as.take(), None);
+        self.measure_end(connection);
         self.disarm(connection);
         self.connections.borrow_mut().remove(&connection.number);
     }
@@ -320,8 +323,11 @@ impl Worker {
         for frame in frames {
             let connection = self.connections.borrow().get(&frame.session).cloned();
             if let Some(connection) = connection {
-                self.measure_down(&connection, &frame.kind, now);
+                let IsTimed(is_timed) = self.measure_down(&connection, &frame.kind, now);
                 self.feed_at(now, &connection, |session, now| session.handle_frame(frame, now));
+                if is_timed {
+                    self.time_delivery(&connection, now);
+                }
             }
         }
     }
