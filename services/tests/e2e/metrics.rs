@@ -155,6 +155,7 @@ async fn promtool_finds_nothing_wrong_with_them() {
 async fn a_conversation_is_counted_from_its_wait_to_its_end() {
     for shape in SHAPES {
         let (duet, [gateway, matchmaker]) = measured(shape, &["--workers", "1"], &[]);
+        becomes(&gateway, "duet_gateway_ready", 1.0).await;
         let mut odd = Client::connect(&duet.gateway).await;
         odd.say(r#"{"type":"available","pool":"a\"b\\c"}"#).await;
         odd.expect("waiting").await;
@@ -233,9 +234,10 @@ async fn a_conversation_is_counted_from_its_wait_to_its_end() {
 
 #[tokio::test]
 async fn who_takes_nothing_is_counted_with_what_it_has_not_taken() {
-    let (duet, [gateway, _]) = measured(Shape::Standalone, &["--write-timeout-ms", "600000"], &[]);
+    let flags = ["--write-timeout-ms", "600000", "--message-rate", "0", "--max-outbound-bytes", "16777216"];
+    let (duet, [gateway, _]) = measured(Shape::Standalone, &flags, &[]);
     let (mut talks, mute, _) = pair(&duet.gateway).await;
-    let line = format!(r#"{{"type":"ice","candidate":null,"x":"{}"}}"#, "x".repeat(8 * 1024));
+    let line = format!(r#"{{"type":"ice","candidate":null,"x":"{}"}}"#, "x".repeat(48 * 1024));
     let blocked = async {
         while value(&scrape(&gateway).await, "duet_blocked_clients") != 1.0 {
             talks.say(&line).await;

@@ -87,6 +87,12 @@ impl Worker {
         }
     }
 
+    /// What a link that has broken leaves unanswered says nothing of links that are up.
+    pub(super) fn measure_link_end(&self, link: usize) {
+        self.timings.wishes.borrow_mut().clear();
+        self.tally().links[link].is_down();
+    }
+
     /// A session is over.
     pub(super) fn measure_end(&self, connection: &Connection) {
         self.measure_socket_end(connection);

@@ -70,7 +70,7 @@ impl Worker {
 
     /// A link broke.
     pub(in crate::server) fn link_down(&self, link: usize) {
-        self.tally().links[link].is_down();
+        self.measure_link_end(link);
         *self.links[link].state.borrow_mut() = LinkState::DownSince(self.clock.now());
         self.shared.readiness.link_down(self.index);
         self.closed.notify_one();
