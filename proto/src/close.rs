@@ -45,7 +45,19 @@ impl CloseCode {
 
     /// Its place among [`ALL`](Self::ALL), for tables.
     pub fn place(self) -> usize {
-        self as usize
+        match self {
+            CloseCode::Normal => 0,
+            CloseCode::ProtocolError => 1,
+            CloseCode::Unsupported => 2,
+            CloseCode::InvalidUtf8 => 3,
+            CloseCode::Policy => 4,
+            CloseCode::TooBig => 5,
+            CloseCode::Internal => 6,
+            CloseCode::Restart => 7,
+            CloseCode::TryAgainLater => 8,
+            CloseCode::Unauthorized => 9,
+            CloseCode::ResumedElsewhere => 10,
+        }
     }
 
     /// The number on the wire.

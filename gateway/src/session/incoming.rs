@@ -157,10 +157,9 @@ impl Session {
             },
         };
         let Activity::InRoom(place) = &mut self.activity else { return };
-        if signal.kind == SignalKind::Answer {
-            if let Some(since) = place.unanswered_since.take() {
-                self.outputs.push_back(Output::Counted(Counted::Answered(now.since(since))));
-            }
+        let is_answer = signal.kind == SignalKind::Answer;
+        if let Some(since) = place.unanswered_since.take_if(|_| is_answer) {
+            self.outputs.push_back(Output::Counted(Counted::Answered(now.since(since))));
         }
         let text = signal.into_text(self.client);
         let (ticket, open) = (place.ticket, place.to_partner.open);

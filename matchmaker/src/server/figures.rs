@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use duet_proto::figures::Distribution;
-use duet_proto::frame::PartnerLeftReason;
+use duet_proto::frame::{PartnerLeftReason, PoolName};
 use duet_proto::queue::{Fill, Limits};
 use duet_proto::time::Time;
 
@@ -55,7 +55,7 @@ impl Desk {
     pub(crate) fn figures(&self, now: Time) -> Figures {
         let tally = self.machine.tally();
         // Those that nobody waits in have figures, too: a gap would read as a matchmaker that is away.
-        let known = tally.names().map(|name| name.as_str()).chain([OTHER_POOLS]);
+        let known = tally.names().map(PoolName::as_str).chain([OTHER_POOLS]);
         let mut pools: BTreeMap<&str, (u64, Duration)> = known.map(|name| (name, (0, Duration::ZERO))).collect();
         for pool in self.machine.pools(now) {
             let name = if tally.tells(pool.name) { pool.name.as_str() } else { OTHER_POOLS };
@@ -70,7 +70,7 @@ impl Desk {
         });
         let time_to_match = tally
             .time_to_match()
-            .map(|(name, by, matched)| (name.map_or(OTHER_POOLS, |name| name.as_str()).to_owned(), by, matched));
+            .map(|(name, by, matched)| (name.map_or(OTHER_POOLS, PoolName::as_str).to_owned(), by, matched));
         Figures {
             stats: self.machine.stats(now),
             pools: pools.collect(),

@@ -70,11 +70,9 @@ impl Worker {
 
     /// All that waited for a client is written.
     pub(in crate::server) fn written(&self, connection: &Connection) {
-        if let Some((number, since)) = self.timings.delivery.get() {
-            if number == connection.number {
-                self.timings.delivery.set(None);
-                self.tally().delivery.observe(self.clock.now().since(since));
-            }
+        if let Some((_, since)) = self.timings.delivery.get().filter(|(number, _)| *number == connection.number) {
+            self.timings.delivery.set(None);
+            self.tally().delivery.observe(self.clock.now().since(since));
         }
         self.unwritten(connection, 0);
     }
