@@ -216,7 +216,7 @@ impl Matchmaker {
             waited: both.map(|session| now.since(self.sessions[session].wish().turn.queued)),
             tags: self.shared_tags(seeker, waiter),
         };
-        self.count_match(&made, both);
+        self.count_match(&made, both, now);
         self.matches += 1;
         self.outputs.push_back(Output::Event(Box::new(Event::Matched(made))));
         for session in [waiter, seeker] {

@@ -204,13 +204,14 @@ impl Matchmaker {
     }
 
     /// Two have met.
-    pub(crate) fn count_match(&self, made: &RoomMade, both: [SessionKey; 2]) {
+    pub(crate) fn count_match(&self, made: &RoomMade, both: [SessionKey; 2], now: Time) {
         for (session, waited) in both.into_iter().zip(made.waited) {
             let by = MatchedBy::of(self.sessions[session].wish().wishes.tags(), &made.tags);
             self.tally.matched(&made.pool, by, waited);
         }
         let [one, other] = both.map(|session| &self.sessions[session]);
-        if one.recent.iter().any(|(client, _)| *client == other.client) {
+        let lately = now - self.config.rematch_avoid;
+        if one.recent.iter().any(|(client, parted)| *client == other.client && *parted > lately) {
             self.tally.rematched();
         }
     }

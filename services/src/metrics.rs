@@ -15,7 +15,6 @@ use duet_matchmaker::server::Replica;
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 
-use crate::cli::OperationsArgs;
 use crate::failure::Failure;
 
 mod exposition;
@@ -27,7 +26,7 @@ mod process;
 
 use exposition::Exposition;
 use families::Source;
-pub(crate) use otlp::{Place, Push};
+pub(crate) use otlp::{Instance, Place, Push};
 
 /// What is measured and for whom: a port that is bound and does not answer yet, a collector that is sent nothing yet, or neither.
 pub(crate) struct Metrics {
@@ -38,10 +37,9 @@ pub(crate) struct Metrics {
 }
 
 impl Metrics {
-    /// Binds the port, if there is to be one. `service` is what the process calls itself to a collector.
-    pub(crate) async fn bind(args: &OperationsArgs, service: &'static str) -> Result<Self, Failure> {
-        let push = args.otlp.push(service).map_err(Failure::Setting)?;
-        let listener = match args.metrics_listen {
+    /// Binds the port, if there is to be one.
+    pub(crate) async fn bind(address: Option<SocketAddr>, push: Option<Push>) -> Result<Self, Failure> {
+        let listener = match address {
             Some(address) => Some(listen(address).await?),
             None => None,
         };

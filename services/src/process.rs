@@ -31,6 +31,7 @@ pub(crate) fn standalone(args: cli::Standalone) -> Result<(), Failure> {
     runtime(Builder::new_current_thread())?.block_on(async {
         let mut signals = Signals::listen()?;
         let mut files = Files::listen()?;
+        let push = args.operations.otlp.push("duet")?;
         let tls = args.tls.read(&mut files)?;
         check_matchmaker(&args.matchmaker)?;
         let access = args.ports.read(args.grpc_listen, &mut files)?;
@@ -38,7 +39,7 @@ pub(crate) fn standalone(args: cli::Standalone) -> Result<(), Failure> {
         let ice = args.gateway.turn.settings()?;
         let (listeners, address) = bind_gateway(&args.gateway)?;
         let ports = BoundPorts::bind(args.grpc_listen, &args.ports, access).await?;
-        let mut metrics = Metrics::bind(&args.operations, "duet").await?;
+        let mut metrics = Metrics::bind(args.operations.metrics_listen, push).await?;
         files.keep();
         let replica = Replica::start(args.matchmaker.name(), args.matchmaker.config(args.link.queue()));
         let dial = replica.clone();
@@ -65,12 +66,13 @@ pub(crate) fn gateway(args: cli::Gateway) -> Result<(), Failure> {
     runtime(Builder::new_current_thread())?.block_on(async {
         let mut signals = Signals::listen()?;
         let mut files = Files::listen()?;
+        let push = args.operations.otlp.push("duet-gateway")?;
         let tls = args.tls.read(&mut files)?;
         let matchmakers = args.link_tls.matchmakers(&args.matchmaker_url, &mut files)?;
         let verifier = verifier(&args.gateway)?;
         let ice = args.gateway.turn.settings()?;
         let (listeners, address) = bind_gateway(&args.gateway)?;
-        let mut metrics = Metrics::bind(&args.operations, "duet-gateway").await?;
+        let mut metrics = Metrics::bind(args.operations.metrics_listen, push).await?;
         files.keep();
         let is_encrypted = tls.is_some();
         let settings = Settings { tls, ..args.gateway.settings(address.port(), verifier, &args.link, ice) };
@@ -87,10 +89,11 @@ pub(crate) fn matchmaker(args: cli::Matchmaker) -> Result<(), Failure> {
     runtime(Builder::new_multi_thread())?.block_on(async {
         let mut signals = Signals::listen()?;
         let mut files = Files::listen()?;
+        let push = args.operations.otlp.push("duet-matchmaker")?;
         check_matchmaker(&args.matchmaker)?;
         let access = args.ports.read(Some(args.grpc_listen), &mut files)?;
         let ports = BoundPorts::bind(Some(args.grpc_listen), &args.ports, access).await?;
-        let mut metrics = Metrics::bind(&args.operations, "duet-matchmaker").await?;
+        let mut metrics = Metrics::bind(args.operations.metrics_listen, push).await?;
         files.keep();
         let socket = args.grpc_socket.as_deref().map(GrpcSocket::bind).transpose()?;
         let replica = Replica::start(args.matchmaker.name(), args.matchmaker.config(args.link.queue()));

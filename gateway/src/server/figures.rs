@@ -32,6 +32,16 @@ pub struct LinkFigures {
     pub round_trip: Distribution,
 }
 
+impl LinkFigures {
+    fn add(&mut self, more: &LinkFigures) {
+        self.up += more.up;
+        self.broken += more.broken;
+        self.queued.items += more.queued.items;
+        self.queued.bytes += more.queued.bytes;
+        self.round_trip = self.round_trip.clone().and(&more.round_trip);
+    }
+}
+
 /// Messages that passed since the start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Passed {
@@ -175,7 +185,15 @@ impl Figures {
                 round_trip: round_trips.reduce(|sum, more| sum.and(&more)).expect("a gateway has a worker"),
             }
         };
-        names.map(link).collect()
+        let mut links: Vec<LinkFigures> = Vec::new();
+        for link in names.map(link) {
+            match links.iter_mut().find(|known| known.matchmaker == link.matchmaker) {
+                // Somebody has named it twice.
+                Some(known) => known.add(&link),
+                None => links.push(link),
+            }
+        }
+        links
     }
 
     /// The runtimes of the workers that run.

@@ -6,8 +6,9 @@ use std::env;
 use clap::{Args, ValueEnum};
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 
-use super::values::{Milliseconds, positive_milliseconds};
-use crate::metrics::{Place, Push};
+use super::values::{Milliseconds, host_name, positive_milliseconds};
+use crate::failure::Failure;
+use crate::metrics::{Instance, Place, Push};
 
 /// Whether, where and how often metrics are pushed.
 #[derive(Debug, Args)]
@@ -34,13 +35,14 @@ enum Exporter {
 }
 
 impl OtlpArgs {
-    /// What pushes them, if anything. The error names the setting. To be called inside a runtime.
-    pub(crate) fn push(&self, service: &str) -> Result<Option<Push>, String> {
+    /// What pushes them, if anything, under the name that the process has for a collector. To be called inside a runtime.
+    pub(crate) fn push(&self, service: &'static str) -> Result<Option<Push>, Failure> {
         let environment = |name: &str| env::var(name).ok();
-        let Some((setting, place)) = self.place(environment)? else { return Ok(None) };
-        let headers = headers(environment)?;
-        let push = Push::new(place, headers, self.otel_metric_export_interval.0, service);
-        push.map(Some).map_err(|why| format!("{setting}: {why}"))
+        let Some((setting, place)) = self.place(environment).map_err(Failure::Setting)? else { return Ok(None) };
+        let headers = headers(environment).map_err(Failure::Setting)?;
+        let who = Instance { service, id: format!("{}-{}", host_name(), std::process::id()) };
+        let push = Push::new(place, headers, self.otel_metric_export_interval.0, &who);
+        push.map(Some).map_err(|why| Failure::Setting(format!("{setting}: {why}")))
     }
 
     fn place(&self, environment: impl Fn(&str) -> Option<String>) -> Result<Option<(&'static str, Place)>, String> {

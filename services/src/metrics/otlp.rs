@@ -42,7 +42,15 @@ pub(crate) struct Push {
 /// How the collector is reached.
 enum Collector {
     Grpc(MetricsServiceClient<Channel>),
-    Http(Uri, Client<HttpsConnector<HttpConnector>, Full<bytes::Bytes>>),
+    Http(Uri, Box<Client<HttpsConnector<HttpConnector>, Full<bytes::Bytes>>>),
+}
+
+/// What the process is to a collector, unless the environment says otherwise.
+#[derive(Clone, Debug)]
+pub(crate) struct Instance {
+    pub(crate) service: &'static str,
+    /// Its own among those of the service.
+    pub(crate) id: String,
 }
 
 /// Where a collector is, by the settings.
@@ -54,7 +62,7 @@ pub(crate) enum Place {
 
 impl Push {
     /// The error names what is wrong with the place. To be called inside a runtime.
-    pub(crate) fn new(place: Place, headers: HeaderMap, every: Duration, service: &str) -> Result<Self, String> {
+    pub(crate) fn new(place: Place, headers: HeaderMap, every: Duration, who: &Instance) -> Result<Self, String> {
         let collector = match place {
             Place::Grpc(uri) => {
                 let tls = ClientTlsConfig::new().with_native_roots();
@@ -68,13 +76,11 @@ impl Push {
                 let connector =
                     connector.map_err(|error| format!("the system's certificates can't be read: {error}"))?;
                 let connector = connector.https_or_http().enable_http1().build();
-                Collector::Http(
-                    uri,
-                    Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).build(connector),
-                )
+                let client = Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).build(connector);
+                Collector::Http(uri, Box::new(client))
             }
         };
-        Ok(Push { collector, headers, every, resource: resource(service), started: SystemTime::now() })
+        Ok(Push { collector, headers, every, resource: resource(who), started: SystemTime::now() })
     }
 
     /// Pushes for ever.
@@ -140,14 +146,18 @@ impl Push {
     }
 }
 
-/// `OTEL_RESOURCE_ATTRIBUTES` and `OTEL_SERVICE_NAME`, as the SDK reads them; without them the service's own name.
-fn resource(service: &str) -> Resource {
+/// `OTEL_RESOURCE_ATTRIBUTES` and `OTEL_SERVICE_NAME`, as the SDK reads them; without them the process's own names.
+fn resource(who: &Instance) -> Resource {
     let detected = EnvResourceDetector::new().detect();
     let mut attributes: Vec<KeyValue> =
         detected.iter().map(|(name, value)| attribute(name.as_str(), value.as_str().into_owned())).collect();
     let named = std::env::var("OTEL_SERVICE_NAME").ok().filter(|name| !name.is_empty());
-    let has_name = attributes.iter().any(|attribute| attribute.key == SERVICE_NAME);
-    if let Some(name) = named.or_else(|| (!has_name).then(|| service.to_owned())) {
+    let has = |name: &str| attributes.iter().any(|attribute| attribute.key == name);
+    let (has_name, has_id) = (has(SERVICE_NAME), has(SERVICE_INSTANCE));
+    if !has_id {
+        attributes.push(attribute(SERVICE_INSTANCE, who.id.clone()));
+    }
+    if let Some(name) = named.or_else(|| (!has_name).then(|| who.service.to_owned())) {
         attributes.retain(|attribute| attribute.key != SERVICE_NAME);
         attributes.push(attribute(SERVICE_NAME, name));
     }
@@ -221,5 +231,6 @@ fn provider() -> rustls::crypto::CryptoProvider {
 }
 
 const SERVICE_NAME: &str = "service.name";
+const SERVICE_INSTANCE: &str = "service.instance.id";
 /// For a collector to take a push.
 const TIMEOUT: Duration = Duration::from_secs(10);

@@ -316,7 +316,11 @@ async fn the_same_is_pushed_to_a_collector() {
         .expect("the match is never pushed");
         assert_eq!(key, "secret-of-ours");
         let resource = format!("{:?}", request.resource_metrics[0].resource);
-        assert!(["deployment.environment", "service.name", "duet"].iter().all(|text| resource.contains(text)));
+        assert!(
+            ["deployment.environment", "service.name", "duet", "service.instance.id"]
+                .iter()
+                .all(|text| resource.contains(text))
+        );
         let pushed = request.resource_metrics[0].scope_metrics[0].metrics.iter().map(|metric| metric.name.clone());
         let scraped = families(&scrape(&at).await).into_keys();
         let scraped: BTreeSet<String> = scraped.map(|name| name.trim_end_matches("_total").to_owned()).collect();
