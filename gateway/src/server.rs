@@ -32,6 +32,7 @@ mod clock;
 mod connection;
 mod counts;
 mod figures;
+mod http_client;
 mod ice;
 mod links;
 mod listen;
@@ -51,6 +52,7 @@ use clock::Clock;
 use counts::Counts;
 pub use counts::Refused;
 pub use figures::{Figures, LinkFigures, Passed};
+pub use http_client::HttpClient;
 use ice::Ice;
 pub use listen::bind;
 pub use matchmakers::{Address, Carrier, Connector, Matchmakers, MemoryDialer};
@@ -59,7 +61,7 @@ use readiness::Readiness;
 pub use tally::ClientClose;
 use tally::Tally;
 pub use tls::{Tls, TlsAddress};
-pub use verifier::{TokenRules, Verifier};
+pub use verifier::{TokenRules, Verifier, WishClaims};
 
 /// How a gateway is to behave. The defaults are those of the executable.
 #[derive(Clone, Debug)]

@@ -27,5 +27,6 @@ pub use events::{Happening, Subscription};
 pub use figures::{Figures, PoolFigures};
 pub use link::LinkEnd;
 pub use replica::Replica;
+pub use seldom::Seldom;
 pub use serve::{Door, PortConfig, Ports};
 pub use tls::PortTls;

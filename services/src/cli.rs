@@ -16,18 +16,21 @@ mod matching;
 mod matchmaker;
 mod otlp;
 mod proxies;
+mod secret;
 #[cfg(test)]
 mod tests;
 mod tls;
 mod turn;
 mod values;
+mod webhooks;
 
 pub(crate) use gateway::GatewayArgs;
 pub(crate) use matchmaker::MatchmakerArgs;
 use otlp::OtlpArgs;
 pub(crate) use tls::{LinkTlsArgs, PortAccess, PortArgs, TlsArgs};
-pub(crate) use values::{MatchmakerUrl, MatchmakerUrls};
+pub(crate) use values::{MatchmakerUrl, MatchmakerUrls, is_of_this_host};
 use values::{Milliseconds, positive_milliseconds, socket_address};
+pub(crate) use webhooks::WebhookArgs;
 
 /// Reads the command line. Without a verb it is `standalone`.
 pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Verb, clap::Error> {
@@ -72,6 +75,8 @@ pub(crate) struct Standalone {
     pub(crate) operations: OperationsArgs,
     #[command(flatten)]
     pub(crate) matchmaker: MatchmakerArgs,
+    #[command(flatten)]
+    pub(crate) webhooks: WebhookArgs,
     /// Where other services can query the matchmaker over gRPC [default: nowhere]
     #[arg(long, env, value_parser = socket_address, value_name = "ADDRESS:PORT", help_heading = "Matchmaker")]
     pub(crate) grpc_listen: Option<SocketAddr>,
@@ -108,6 +113,8 @@ pub(crate) struct Gateway {
 pub(crate) struct Matchmaker {
     #[command(flatten)]
     pub(crate) matchmaker: MatchmakerArgs,
+    #[command(flatten)]
+    pub(crate) webhooks: WebhookArgs,
     /// Where gateways link and other services query
     #[arg(long, env, default_value = "127.0.0.1:50051", value_parser = socket_address, value_name = "ADDRESS:PORT",
         help_heading = "Matchmaker")]

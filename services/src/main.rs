@@ -16,6 +16,7 @@ mod process;
 mod shutdown;
 mod telemetry;
 mod tls;
+mod webhooks;
 
 use cli::Verb;
 use failure::Failure;

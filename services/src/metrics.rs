@@ -16,6 +16,7 @@ use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 
 use crate::failure::Failure;
+use crate::webhooks::Counts;
 
 mod exposition;
 mod families;
@@ -23,6 +24,7 @@ mod gateway;
 mod matchmaker;
 mod otlp;
 mod process;
+mod webhooks;
 
 use exposition::Exposition;
 use families::Source;
@@ -65,6 +67,11 @@ impl Metrics {
     /// Adds a matchmaker.
     pub(crate) fn matchmaker(&mut self, replica: Replica) {
         self.add(Box::new(move |families| matchmaker::matchmaker(&replica.figures(), families)));
+    }
+
+    /// Adds those of webhooks.
+    pub(crate) fn webhooks(&mut self, counts: Counts) {
+        self.add(Box::new(move |families| webhooks::webhooks(&counts, families)));
     }
 
     /// Answers and pushes for as long as the process runs: during a drain, too.

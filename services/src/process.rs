@@ -18,6 +18,7 @@ use crate::failure::Failure;
 use crate::files::Files;
 use crate::metrics::Metrics;
 use crate::shutdown::Signals;
+use crate::webhooks::{Counts, Webhooks};
 
 mod greeting;
 mod grpc_socket;
@@ -37,11 +38,14 @@ pub(crate) fn standalone(args: cli::Standalone) -> Result<(), Failure> {
         let access = args.ports.read(args.grpc_listen, &mut files)?;
         let verifier = verifier(&args.gateway)?;
         let ice = args.gateway.turn.settings()?;
+        let webhooks = args.webhooks.settings()?;
         let (listeners, address) = bind_gateway(&args.gateway)?;
         let ports = BoundPorts::bind(args.grpc_listen, &args.ports, access).await?;
         let mut metrics = Metrics::bind(args.operations.metrics_listen, push).await?;
         files.keep();
         let replica = Replica::start(args.matchmaker.name(), args.matchmaker.config(args.link.queue()));
+        let counts = Counts::default();
+        let webhooks = webhooks.map(|settings| Webhooks::start(settings, replica.events(), counts.clone()));
         let dial = replica.clone();
         let matchmakers = Matchmakers::Memory(MemoryDialer::new(move |hello| dial.connect(hello)));
         let is_encrypted = tls.is_some();
@@ -49,14 +53,18 @@ pub(crate) fn standalone(args: cli::Standalone) -> Result<(), Failure> {
         let gateway = start_gateway(settings, listeners, matchmakers)?;
         metrics.gateway(gateway.figures());
         metrics.matchmaker(replica.clone());
+        if webhooks.is_some() {
+            metrics.webhooks(counts);
+        }
         metrics.serve();
         greeting::standalone(address, is_encrypted, &ports);
         let open = |ports| Port::open(replica, ports, None, args.link.pings(), args.drain.drain_limit_ms.0);
         let port = ports.is_any().then(|| open(ports));
-        let deadline = run_gateway(gateway, &mut signals, args.drain.drain_limit_ms.0).await?;
+        let mut deadline = run_gateway(gateway, &mut signals, args.drain.drain_limit_ms.0).await?;
         if let Some(port) = port {
-            port.close(&mut signals, deadline).await;
+            deadline = port.close(&mut signals, deadline).await;
         }
+        drain_webhooks(webhooks, &mut signals, deadline).await;
         Ok(())
     })
 }
@@ -92,18 +100,25 @@ pub(crate) fn matchmaker(args: cli::Matchmaker) -> Result<(), Failure> {
         let push = args.operations.otlp.push("duet-matchmaker")?;
         check_matchmaker(&args.matchmaker)?;
         let access = args.ports.read(Some(args.grpc_listen), &mut files)?;
+        let webhooks = args.webhooks.settings()?;
         let ports = BoundPorts::bind(Some(args.grpc_listen), &args.ports, access).await?;
         let mut metrics = Metrics::bind(args.operations.metrics_listen, push).await?;
         files.keep();
         let socket = args.grpc_socket.as_deref().map(GrpcSocket::bind).transpose()?;
         let replica = Replica::start(args.matchmaker.name(), args.matchmaker.config(args.link.queue()));
+        let counts = Counts::default();
+        let webhooks = webhooks.map(|settings| Webhooks::start(settings, replica.events(), counts.clone()));
         metrics.matchmaker(replica.clone());
+        if webhooks.is_some() {
+            metrics.webhooks(counts);
+        }
         metrics.serve();
         greeting::matchmaker(&ports, args.grpc_socket.as_deref());
         let port = Port::open(replica, ports, socket, args.link.pings(), args.drain.drain_limit_ms.0);
         let signal = signals.next().await;
         tracing::info!(signal, "draining");
-        port.close(&mut signals, Instant::now() + args.drain.drain_limit_ms.0).await;
+        let deadline = port.close(&mut signals, Instant::now() + args.drain.drain_limit_ms.0).await;
+        drain_webhooks(webhooks, &mut signals, deadline).await;
         Ok(())
     })
 }
@@ -158,19 +173,29 @@ async fn run_gateway(mut gateway: Gateway, signals: &mut Signals, drain_limit: D
             });
         }
     }
-    let deadline = Instant::now() + drain_limit;
-    orderly(gateway.drain(), signals, deadline).await;
+    let deadline = orderly(gateway.drain(), signals, Instant::now() + drain_limit).await;
     gateway.stop();
     Ok(deadline)
 }
 
-/// Waits for an orderly end, but not past the deadline or another signal.
-async fn orderly(end: impl Future<Output = ()>, signals: &mut Signals, deadline: Instant) {
+/// Waits for an orderly end, but not past the deadline or another signal. The deadline of what is left to end.
+async fn orderly(end: impl Future<Output = ()>, signals: &mut Signals, deadline: Instant) -> Instant {
     tokio::select! {
-        () = end => tracing::info!("drained"),
+        () = end => {
+            tracing::info!("drained");
+            return deadline;
+        }
         () = sleep_until(deadline) => tracing::warn!("the drain's limit has passed; what is left is dropped"),
         signal = signals.next() => tracing::warn!(signal, "a second signal; what is left is dropped"),
     }
+    Instant::now()
+}
+
+/// Webhooks go last: all that has ended may be worth one.
+async fn drain_webhooks(webhooks: Option<Webhooks>, signals: &mut Signals, deadline: Instant) {
+    let Some(mut webhooks) = webhooks else { return };
+    orderly(webhooks.drain(deadline), signals, deadline).await;
+    webhooks.end();
 }
 
 /// The matchmaker's gRPC port while it serves.
@@ -196,13 +221,14 @@ impl Port {
         Port { close, served }
     }
 
-    async fn close(self, signals: &mut Signals, deadline: Instant) {
+    /// The deadline of what is left to end.
+    async fn close(self, signals: &mut Signals, deadline: Instant) -> Instant {
         drop(self.close);
         let served = async {
             if self.served.await.is_err() {
                 tracing::error!("the gRPC port panicked");
             }
         };
-        orderly(served, signals, deadline).await;
+        orderly(served, signals, deadline).await
     }
 }

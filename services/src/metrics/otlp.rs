@@ -7,13 +7,11 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use bytes::Bytes;
+use duet_gateway::server::HttpClient;
 use http::header::{CONTENT_TYPE, HeaderMap};
 use http::{Request, Uri};
 use http_body_util::Full;
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::collector::metrics::v1::metrics_service_client::MetricsServiceClient;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, InstrumentationScope, KeyValue, any_value};
@@ -42,7 +40,7 @@ pub(crate) struct Push {
 /// How the collector is reached.
 enum Collector {
     Grpc(MetricsServiceClient<Channel>),
-    Http(Uri, Box<Client<HttpsConnector<HttpConnector>, Full<bytes::Bytes>>>),
+    Http(HttpClient<Full<Bytes>>, Uri),
 }
 
 /// What the process is to a collector, unless the environment says otherwise.
@@ -71,14 +69,7 @@ impl Push {
                 let endpoint = endpoint.map_err(|error| format!("TLS can't be set up: {error}"))?;
                 Collector::Grpc(MetricsServiceClient::new(endpoint.connect_timeout(TIMEOUT).connect_lazy()))
             }
-            Place::Http(uri) => {
-                let connector = HttpsConnectorBuilder::new().with_provider_and_native_roots(provider());
-                let connector =
-                    connector.map_err(|error| format!("the system's certificates can't be read: {error}"))?;
-                let connector = connector.https_or_http().enable_http1().build();
-                let client = Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).build(connector);
-                Collector::Http(uri, Box::new(client))
-            }
+            Place::Http(uri) => Collector::Http(HttpClient::new(&uri)?, uri),
         };
         Ok(Push { collector, headers, every, resource: resource(who), started: SystemTime::now() })
     }
@@ -115,8 +106,8 @@ impl Push {
                 // A collector's words may repeat what it was sent.
                 sent.map(drop).map_err(|status| format!("{:?}", status.code()))
             }
-            Collector::Http(uri, client) => {
-                let mut request = Request::post(uri.clone()).body(Full::from(message.encode_to_vec()));
+            Collector::Http(client, uri) => {
+                let mut request = Request::post(uri.clone()).body(Full::new(message.encode_to_vec().into()));
                 if let Ok(request) = &mut request {
                     *request.headers_mut() = self.headers.clone();
                     request
@@ -124,7 +115,7 @@ impl Push {
                         .insert(CONTENT_TYPE, http::HeaderValue::from_static("application/x-protobuf"));
                 }
                 let request = request.map_err(|error| error.to_string())?;
-                let response = client.request(request).await.map_err(|error| error.to_string())?;
+                let response = client.request(request).await?;
                 let status = response.status();
                 if status.is_success() { Ok(()) } else { Err(format!("it answers {status}")) }
             }
@@ -224,10 +215,6 @@ fn attribute(name: &str, value: String) -> KeyValue {
 fn nanoseconds(time: SystemTime) -> u64 {
     let since_epoch = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since_epoch.as_nanos()).unwrap_or(u64::MAX)
-}
-
-fn provider() -> rustls::crypto::CryptoProvider {
-    rustls::crypto::ring::default_provider()
 }
 
 const SERVICE_NAME: &str = "service.name";

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may")]
 
+mod assigned;
 mod base;
 mod certificates;
 mod client;
@@ -33,3 +34,4 @@ mod turmoil;
 mod turn;
 mod unix;
 mod vanishing;
+mod webhooks;

@@ -116,7 +116,10 @@ fn expressions() -> Vec<String> {
 #[tokio::test]
 async fn the_dashboard_and_the_alerts_work_on_what_the_processes_say() {
     let [first, second, third] = [free_address(), free_address(), free_address()];
-    let matchmaker = Duet::start(&["matchmaker", "--grpc-listen", "127.0.0.1:0", "--metrics-listen", &third]);
+    let receiver = format!("http://{}/", free_address());
+    let webhooks = ["--webhook-url", &receiver, "--webhook-secret", "of-a-receiver-that-is-away"];
+    let matchmaker = ["matchmaker", "--grpc-listen", "127.0.0.1:0", "--metrics-listen", &third];
+    let matchmaker = Duet::start(&[&matchmaker[..], &webhooks].concat());
     let url = format!("http://{}", matchmaker.address("gRPC"));
     let gateway = |name, at| {
         let args = ["gateway", "--matchmaker-url", &url, "--gateway-name", name, "--metrics-listen", at];
