@@ -32,7 +32,7 @@ pub(crate) fn standalone(args: cli::Standalone) -> Result<(), Failure> {
     runtime(Builder::new_current_thread())?.block_on(async {
         let mut signals = Signals::listen()?;
         let mut files = Files::listen()?;
-        let push = args.operations.otlp.push("duet")?;
+        let push = args.operations.otlp.push("duet-standalone")?;
         let tls = args.tls.read(&mut files)?;
         check_matchmaker(&args.matchmaker)?;
         let access = args.ports.read(args.grpc_listen, &mut files)?;

@@ -3,8 +3,9 @@
 
 use std::env;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
+use percent_encoding::percent_decode_str;
 
 use super::values::{Milliseconds, host_name, positive_milliseconds};
 use crate::failure::Failure;
@@ -14,24 +15,36 @@ use crate::metrics::{Instance, Place, Push};
 #[derive(Debug, Args)]
 pub(crate) struct OtlpArgs {
     /// Whether metrics are pushed by OTLP [default: if there is an endpoint]
-    #[arg(long, env, value_name = "EXPORTER")]
-    otel_metrics_exporter: Option<Exporter>,
+    #[arg(long, env, default_value = "", hide_default_value = true, value_name = "otlp|none", value_parser = Exporter::parse)]
+    otel_metrics_exporter: Exporter,
     /// Collector that metrics are pushed to [default: /v1/metrics of OTEL_EXPORTER_OTLP_ENDPOINT]
-    #[arg(long, env, value_name = "URL")]
-    otel_exporter_otlp_metrics_endpoint: Option<String>,
+    #[arg(long, env, default_value = "", hide_default_value = true, value_name = "URL")]
+    otel_exporter_otlp_metrics_endpoint: String,
     /// How often
     #[arg(long, env, default_value = "60000", value_name = "MS", value_parser = positive_milliseconds)]
     otel_metric_export_interval: Milliseconds,
 }
 
 /// `OTEL_METRICS_EXPORTER`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Exporter {
+    /// It is not said.
+    Unset,
     /// By OTLP.
     Otlp,
     /// Not at all; `/metrics` is served if METRICS_LISTEN says where.
-    #[value(alias = "prometheus")]
     None,
+}
+
+impl Exporter {
+    fn parse(text: &str) -> Result<Self, &'static str> {
+        match text {
+            "" => Ok(Exporter::Unset),
+            "otlp" => Ok(Exporter::Otlp),
+            "none" => Ok(Exporter::None),
+            _ => Err("expected otlp or none"),
+        }
+    }
 }
 
 impl OtlpArgs {
@@ -48,16 +61,20 @@ impl OtlpArgs {
     fn place(&self, environment: impl Fn(&str) -> Option<String>) -> Result<Option<(&'static str, Place)>, String> {
         // An empty variable is as good as none.
         let given = |text: Option<String>| text.filter(|text| !text.is_empty());
-        let own = given(self.otel_exporter_otlp_metrics_endpoint.clone()).map(|url| (METRICS_ENDPOINT, url));
+        let own = given(Some(self.otel_exporter_otlp_metrics_endpoint.clone())).map(|url| (METRICS_ENDPOINT, url));
         let shared = given(environment(ENDPOINT)).map(|url| (ENDPOINT, url));
-        let is_wanted = self.otel_metrics_exporter == Some(Exporter::Otlp);
-        if self.otel_metrics_exporter == Some(Exporter::None) || (!is_wanted && own.is_none() && shared.is_none()) {
+        let is_wanted = self.otel_metrics_exporter == Exporter::Otlp;
+        let is_disabled = environment(DISABLED).is_some_and(|text| text.eq_ignore_ascii_case("true"));
+        if is_disabled
+            || self.otel_metrics_exporter == Exporter::None
+            || (!is_wanted && own.is_none() && shared.is_none())
+        {
             return Ok(None);
         }
         let of_metrics = given(environment(METRICS_PROTOCOL)).map(|protocol| (METRICS_PROTOCOL, protocol));
         let protocol = of_metrics.or_else(|| given(environment(PROTOCOL)).map(|protocol| (PROTOCOL, protocol)));
         let is_grpc = match &protocol {
-            None => false,
+            None => true,
             Some((_, protocol)) if protocol == "http/protobuf" => false,
             Some((_, protocol)) if protocol == "grpc" => true,
             Some((setting, protocol)) => {
@@ -75,7 +92,7 @@ impl OtlpArgs {
     }
 }
 
-/// `name=value`, separated by commas. What they say may be secret, and is in no error.
+/// `name=value`, percent-encoded, separated by commas. What they say may be secret, and is in no error.
 fn headers(environment: impl Fn(&str) -> Option<String>) -> Result<HeaderMap, String> {
     let mut headers = HeaderMap::new();
     for setting in [HEADERS, METRICS_HEADERS] {
@@ -83,7 +100,8 @@ fn headers(environment: impl Fn(&str) -> Option<String>) -> Result<HeaderMap, St
         for (place, header) in (1..).zip(given.split(',').filter(|header| !header.trim().is_empty())) {
             let parsed = header.split_once('=').and_then(|(name, value)| {
                 let name = HeaderName::try_from(name.trim()).ok()?;
-                let mut value = HeaderValue::try_from(value.trim()).ok()?;
+                let value = percent_decode_str(value.trim()).decode_utf8().ok()?;
+                let mut value = HeaderValue::try_from(&*value).ok()?;
                 value.set_sensitive(true);
                 Some((name, value))
             });
@@ -95,6 +113,7 @@ fn headers(environment: impl Fn(&str) -> Option<String>) -> Result<HeaderMap, St
 }
 
 const METRICS_ENDPOINT: &str = "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT";
+const DISABLED: &str = "OTEL_SDK_DISABLED";
 const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
 const METRICS_PROTOCOL: &str = "OTEL_EXPORTER_OTLP_METRICS_PROTOCOL";
 const PROTOCOL: &str = "OTEL_EXPORTER_OTLP_PROTOCOL";
@@ -111,10 +130,10 @@ mod tests {
         move |name| given.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
     }
 
-    fn place(endpoint: Option<&str>, exporter: Option<Exporter>, given: Environment) -> Result<Option<Place>, String> {
+    fn place(endpoint: &str, exporter: Exporter, given: Environment) -> Result<Option<Place>, String> {
         let args = OtlpArgs {
             otel_metrics_exporter: exporter,
-            otel_exporter_otlp_metrics_endpoint: endpoint.map(str::to_owned),
+            otel_exporter_otlp_metrics_endpoint: endpoint.to_owned(),
             otel_metric_export_interval: Milliseconds(std::time::Duration::from_secs(60)),
         };
         args.place(environment(given)).map(|place| place.map(|(_, place)| place))
@@ -124,21 +143,27 @@ mod tests {
         Ok(Some(Place::Http(http::Uri::from_static(url))))
     }
 
+    fn grpc(url: &'static str) -> Result<Option<Place>, String> {
+        Ok(Some(Place::Grpc(http::Uri::from_static(url))))
+    }
+
+    const HTTP: (&str, &str) = (PROTOCOL, "http/protobuf");
+
     #[test]
     fn metrics_are_pushed_where_the_usual_variables_say() {
-        assert_eq!(place(None, None, &[]), Ok(None));
-        assert_eq!(place(None, None, &[(ENDPOINT, "")]), Ok(None));
-        assert_eq!(place(None, Some(Exporter::Otlp), &[]), http("http://localhost:4318/v1/metrics"));
-        assert_eq!(place(None, None, &[(ENDPOINT, "http://c:4318/")]), http("http://c:4318/v1/metrics"));
-        assert_eq!(place(Some("http://m:1/x"), None, &[(ENDPOINT, "http://c:4318")]), http("http://m:1/x"));
-        assert_eq!(place(Some("http://m:1/x"), Some(Exporter::None), &[]), Ok(None));
-        let grpc = Ok(Some(Place::Grpc(http::Uri::from_static("http://c:4317"))));
-        assert_eq!(place(None, None, &[(ENDPOINT, "http://c:4317"), (PROTOCOL, "grpc")]), grpc);
+        assert_eq!(place("", Exporter::Unset, &[]), Ok(None));
+        assert_eq!(place("", Exporter::Unset, &[(ENDPOINT, "")]), Ok(None));
+        assert_eq!(place("", Exporter::Otlp, &[]), grpc("http://localhost:4317"));
+        assert_eq!(place("", Exporter::Otlp, &[HTTP]), http("http://localhost:4318/v1/metrics"));
+        assert_eq!(place("", Exporter::Unset, &[(ENDPOINT, "http://c:4317")]), grpc("http://c:4317"));
+        assert_eq!(place("", Exporter::Unset, &[(ENDPOINT, "http://c:4318/"), HTTP]), http("http://c:4318/v1/metrics"));
+        assert_eq!(place("http://m:1/x", Exporter::Unset, &[(ENDPOINT, "http://c"), HTTP]), http("http://m:1/x"));
+        assert_eq!(place("http://m:1/x", Exporter::None, &[]), Ok(None));
     }
 
     #[test]
     fn what_makes_no_sense_is_named() {
-        let refused = |given| place(None, None, given).unwrap_err();
+        let refused = |given| place("", Exporter::Unset, given).unwrap_err();
         assert!(refused(&[(ENDPOINT, "collector:4318")]).starts_with(ENDPOINT));
         assert!(refused(&[(ENDPOINT, "http://c"), (METRICS_PROTOCOL, "http/json")]).starts_with(METRICS_PROTOCOL));
     }
@@ -146,8 +171,9 @@ mod tests {
     #[test]
     fn headers_are_secret() {
         let given =
-            headers(environment(&[(HEADERS, "a=1, authorization=Bearer x"), (METRICS_HEADERS, "a=2")])).unwrap();
+            headers(environment(&[(HEADERS, "a=1, authorization=Bearer%20x"), (METRICS_HEADERS, "a=2")])).unwrap();
         assert_eq!((given.len(), given["a"].to_str().unwrap()), (2, "2"));
+        assert_eq!(given["authorization"], "Bearer x");
         assert!(!format!("{given:?}").contains("Bearer"));
         assert_eq!(
             headers(environment(&[(HEADERS, "s3cret")])).unwrap_err(),

@@ -40,7 +40,7 @@ pub(crate) struct Push {
 /// How the collector is reached.
 enum Collector {
     Grpc(MetricsServiceClient<Channel>),
-    Http(HttpClient<Full<Bytes>>, Uri),
+    Http(Box<HttpClient<Full<Bytes>>>, Uri),
 }
 
 /// What the process is to a collector, unless the environment says otherwise.
@@ -69,7 +69,7 @@ impl Push {
                 let endpoint = endpoint.map_err(|error| format!("TLS can't be set up: {error}"))?;
                 Collector::Grpc(MetricsServiceClient::new(endpoint.connect_timeout(TIMEOUT).connect_lazy()))
             }
-            Place::Http(uri) => Collector::Http(HttpClient::new(&uri)?, uri),
+            Place::Http(uri) => Collector::Http(Box::new(HttpClient::new(&uri)?), uri),
         };
         Ok(Push { collector, headers, every, resource: resource(who), started: SystemTime::now() })
     }

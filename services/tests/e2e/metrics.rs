@@ -296,7 +296,7 @@ async fn the_same_is_pushed_to_a_collector() {
         let environment = [
             ("OTEL_EXPORTER_OTLP_ENDPOINT", &*endpoint),
             ("OTEL_EXPORTER_OTLP_PROTOCOL", protocol),
-            ("OTEL_EXPORTER_OTLP_HEADERS", "x-key=secret-of-ours"),
+            ("OTEL_EXPORTER_OTLP_HEADERS", "x-key=secret%2Dof-ours"),
             ("OTEL_RESOURCE_ATTRIBUTES", "deployment.environment=test"),
             ("OTEL_METRIC_EXPORT_INTERVAL", "50"),
             ("METRICS_LISTEN", &at),
@@ -319,7 +319,7 @@ async fn the_same_is_pushed_to_a_collector() {
         assert_eq!(key, "secret-of-ours");
         let resource = format!("{:?}", request.resource_metrics[0].resource);
         assert!(
-            ["deployment.environment", "service.name", "duet", "service.instance.id"]
+            ["deployment.environment", "service.name", "duet-standalone", "service.instance.id"]
                 .iter()
                 .all(|text| resource.contains(text))
         );
