@@ -125,10 +125,9 @@ impl Tally {
     pub(crate) fn matched(&self, pool: &PoolName, by: MatchedBy, waited: Duration) {
         let PoolTally(matched) = self.pools.get(pool).unwrap_or(&self.other);
         matched[by as usize].observe(waited);
-        self.wait_ended(WaitEnd::Matched, waited);
     }
 
-    /// A wait is over.
+    /// A wait is over, and nobody was found.
     pub(crate) fn wait_ended(&self, end: WaitEnd, waited: Duration) {
         self.waits[end as usize].observe(waited);
     }
@@ -169,7 +168,12 @@ impl Tally {
 
     /// How long people waited, by what came of it.
     pub fn waits(&self, end: WaitEnd) -> Distribution {
-        self.waits[end as usize].distribution()
+        let own = self.waits[end as usize].distribution();
+        match end {
+            // They are counted once, by their pools.
+            WaitEnd::Matched => self.time_to_match().fold(own, |sum, (.., matched)| sum.and(&matched)),
+            _ => own,
+        }
     }
 
     /// Rooms that ended for that reason.

@@ -17,6 +17,7 @@ mod matchmaker;
 mod otlp;
 mod proxies;
 mod secret;
+mod simulate;
 #[cfg(test)]
 mod tests;
 mod tls;
@@ -27,6 +28,7 @@ mod webhooks;
 pub(crate) use gateway::GatewayArgs;
 pub(crate) use matchmaker::MatchmakerArgs;
 use otlp::OtlpArgs;
+pub(crate) use simulate::Simulate;
 pub(crate) use tls::{LinkTlsArgs, PortAccess, PortArgs, TlsArgs};
 pub(crate) use values::{MatchmakerUrl, MatchmakerUrls, is_of_this_host};
 use values::{Milliseconds, positive_milliseconds, socket_address};
@@ -65,6 +67,8 @@ pub(crate) enum Verb {
     Matchmaker(Matchmaker),
     /// Asks a running process whether it is well, and ends with 0 if so: for containers.
     Healthcheck(Healthcheck),
+    /// Tells how long people would wait and whom they would meet: the matchmaker in simulated time, without a network.
+    Simulate(Simulate),
 }
 
 #[derive(Debug, Args)]

@@ -27,6 +27,7 @@ mod raw;
 mod request;
 mod resuming;
 mod settings;
+mod simulate;
 mod simulation;
 mod survival;
 mod tls;
