@@ -71,6 +71,10 @@ impl Matchmaker {
                 self.break_room(session, ticket, now);
                 Ok(())
             }
+            Up::CallState { ticket, outcome, setup } => {
+                self.count_call(session, ticket, outcome, setup);
+                Ok(())
+            }
         }
     }
 

@@ -5,6 +5,7 @@ use std::ops::{Bound, Index, IndexMut};
 
 use bytes::Bytes;
 use duet_proto::bounds::{HANDED_OVER_BYTES, RESUME_MESSAGES};
+use duet_proto::frame::CallOutcome;
 use duet_proto::ids::RoomId;
 use duet_proto::time::Time;
 use slab::Slab;
@@ -42,6 +43,8 @@ pub(crate) struct Member {
     pub(crate) announced: u64,
     /// Whether it was last told that the other is away.
     pub(crate) partner_away: bool,
+    /// What its client has said of the call.
+    pub(crate) call: [bool; CallOutcome::ALL.len()],
     /// The last that were passed on and are not acknowledged, if this one is resumable: for the next gateway, should there be one.
     kept: VecDeque<Bytes>,
     kept_bytes: usize,
@@ -57,6 +60,7 @@ impl Member {
             newest: 0,
             announced: 0,
             partner_away: false,
+            call: Default::default(),
             kept: VecDeque::new(),
             kept_bytes: 0,
         }

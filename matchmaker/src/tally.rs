@@ -6,10 +6,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use duet_proto::figures::{Count, Distribution, Histogram};
-use duet_proto::frame::{PartnerLeftReason, PoolName, Tag};
+use duet_proto::frame::{CallOutcome, PartnerLeftReason, PoolName, Tag};
+use duet_proto::ids::TicketNumber;
 use duet_proto::time::Time;
 
-use crate::sessions::SessionKey;
+use crate::sessions::{SessionKey, State};
 use crate::{Matchmaker, RoomMade};
 
 /// The counts of one machine.
@@ -25,6 +26,8 @@ pub struct Tally {
     lasted: Histogram,
     rematches: Count,
     forwarded_bytes: Count,
+    calls: [Count; CallOutcome::ALL.len()],
+    setup: Histogram,
 }
 
 #[derive(Debug)]
@@ -110,6 +113,8 @@ impl Tally {
             lasted: Histogram::new(&ROOM_BOUNDS),
             rematches: Count::default(),
             forwarded_bytes: Count::default(),
+            calls: Default::default(),
+            setup: Histogram::new(&SETUP_BOUNDS),
         }
     }
 
@@ -146,6 +151,14 @@ impl Tally {
     /// A message was forwarded.
     pub(crate) fn forwarded(&self, bytes: usize) {
         self.forwarded_bytes.add(bytes as u64);
+    }
+
+    /// One of a room says what its call has come to.
+    fn call_came_to(&self, outcome: CallOutcome, setup: Option<Duration>) {
+        self.calls[outcome as usize].add(1);
+        if let (CallOutcome::Connected, Some(setup)) = (outcome, setup) {
+            self.setup.observe(setup);
+        }
     }
 
     /// How long those had waited who met, by pool and by what made them suit; `None` is all pools that are not told apart.
@@ -195,6 +208,16 @@ impl Tally {
     pub fn forwarded_bytes(&self) -> u64 {
         self.forwarded_bytes.get()
     }
+
+    /// What the two of each room said that their call came to; each of them counts.
+    pub fn calls(&self, outcome: CallOutcome) -> u64 {
+        self.calls[outcome as usize].get()
+    }
+
+    /// How long calls that connected took to set up, as clients say.
+    pub fn setup(&self) -> Distribution {
+        self.setup.distribution()
+    }
 }
 
 impl Matchmaker {
@@ -205,6 +228,23 @@ impl Matchmaker {
             PartnerLeftReason::Disconnected => WaitEnd::Lost,
         };
         self.tally.wait_ended(end, now.since(self.sessions[session].wish().turn.queued));
+    }
+
+    /// What a session's client says of its call, once for each outcome in its room: a gateway that is new to the room does not know what was
+    /// said before.
+    pub(crate) fn count_call(
+        &mut self,
+        session: SessionKey,
+        ticket: TicketNumber,
+        outcome: CallOutcome,
+        setup: Option<Duration>,
+    ) {
+        let State::InRoom(room) = self.sessions[session].state else { return };
+        if ticket == self.sessions[session].ticket
+            && !std::mem::replace(&mut self.rooms[room].member_mut(session).call[outcome as usize], true)
+        {
+            self.tally.call_came_to(outcome, setup);
+        }
     }
 
     /// Two have met.
@@ -243,6 +283,18 @@ const WAIT_BOUNDS: [Duration; 11] = [
     Duration::from_secs(60),
     Duration::from_secs(120),
     Duration::from_secs(300),
+];
+/// Of what browsers do; those that gateways count calls by.
+const SETUP_BOUNDS: [Duration; 9] = [
+    Duration::from_millis(50),
+    Duration::from_millis(100),
+    Duration::from_millis(250),
+    Duration::from_millis(500),
+    Duration::from_secs(1),
+    Duration::from_millis(2500),
+    Duration::from_secs(5),
+    Duration::from_secs(10),
+    Duration::from_secs(30),
 ];
 /// Ten seconds among them: what is shorter was no conversation.
 const ROOM_BOUNDS: [Duration; 9] = [

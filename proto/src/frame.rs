@@ -52,6 +52,21 @@ pub enum Up {
     ResumeSession { token: TokenHash, next_token: TokenHash, ack: u64, attempt: u32 },
     Adopted,
     Settle { ack: u64 },
+    CallState { ticket: TicketNumber, outcome: CallOutcome, setup: Option<Duration> },
+}
+
+/// What a call has come to, as one of the two says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CallOutcome {
+    /// Media flows.
+    Connected,
+    /// Media will not flow.
+    Failed,
+}
+
+impl CallOutcome {
+    /// All there are.
+    pub const ALL: [CallOutcome; 2] = [CallOutcome::Connected, CallOutcome::Failed];
 }
 
 /// A session begins, or is announced again on a new link.

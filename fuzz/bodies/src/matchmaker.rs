@@ -7,8 +7,8 @@ use arbitrary::{Arbitrary, Unstructured};
 use bytes::Bytes;
 use duet_matchmaker::{Config, Event, LinkKey, Matchmaker, Output, SessionState};
 use duet_proto::frame::{
-    Attach, Avoided, Doing, Forward, Identity, InRoom, Join, PoolName, Preferences, Region, Resumable, Tag, Up,
-    UpFrame, Wishes,
+    Attach, Avoided, CallOutcome, Doing, Forward, Identity, InRoom, Join, PoolName, Preferences, Region, Resumable,
+    Tag, Up, UpFrame, Wishes,
 };
 use duet_proto::ids::{BootId, ClientId, RoomId, SessionNumber, TicketNumber};
 use duet_proto::link::GatewayHello;
@@ -53,6 +53,7 @@ enum Act {
     Resume { token: u8, next_token: u8, ack: u8, attempt: u8 },
     Adopted,
     Settle { ack: u8 },
+    CallState { ticket: Ticket, connected: bool, setup: Option<u16> },
 }
 
 #[derive(Debug, Arbitrary)]
@@ -231,6 +232,11 @@ impl World {
             Act::End => Up::End,
             Act::Decline { ticket } => Up::Decline { ticket: ticket.into() },
             Act::Broken { ticket } => Up::Broken { ticket: ticket.into() },
+            Act::CallState { ticket, connected, setup } => Up::CallState {
+                ticket: ticket.into(),
+                outcome: if connected { CallOutcome::Connected } else { CallOutcome::Failed },
+                setup: setup.map(|setup| Duration::from_millis(setup.into())),
+            },
             Act::Detach => Up::Detach,
             Act::Resume { token: old, next_token, ack, attempt } => Up::ResumeSession {
                 token: token(old),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use duet_proto::close::CloseCode;
-use duet_proto::frame::{Forward, Up, Wishes};
+use duet_proto::frame::{CallOutcome, Forward, Up, Wishes};
 use duet_proto::ids::RoomId;
 use duet_proto::json::{CandidateType, ClientMessage, ErrorCode, IceState, Refusal, ServerMessage, Signal, SignalKind};
 use duet_proto::time::Time;
@@ -182,6 +182,13 @@ impl Session {
         let Activity::InRoom(place) = &mut self.activity else { return };
         if !std::mem::replace(&mut place.call[ice.place()], true) {
             self.outputs.push_back(Output::Counted(Counted::Call { ice, setup, candidate }));
+            let outcome = match ice {
+                IceState::Connected => CallOutcome::Connected,
+                IceState::Failed => CallOutcome::Failed,
+                IceState::Disconnected => return,
+            };
+            let ticket = place.ticket;
+            self.push_frame(Up::CallState { ticket, outcome, setup });
         }
     }
 

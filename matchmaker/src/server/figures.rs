@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use duet_proto::figures::Distribution;
-use duet_proto::frame::{PartnerLeftReason, PoolName};
+use duet_proto::frame::{CallOutcome, PartnerLeftReason, PoolName};
 use duet_proto::queue::{Fill, Limits};
 use duet_proto::time::Time;
 
@@ -32,6 +32,10 @@ pub struct Figures {
     pub rematches: u64,
     /// Bytes of all messages forwarded ever.
     pub forwarded_bytes: u64,
+    /// What calls came to, as each of the two of a room says.
+    pub calls: [(CallOutcome, u64); CallOutcome::ALL.len()],
+    /// How long those that connected took to set up, as clients say.
+    pub setup: Distribution,
     /// What waits for the gateways, on all links together.
     pub queued: Fill,
     /// What may wait on one.
@@ -80,6 +84,8 @@ impl Desk {
             rooms_lasted: tally.rooms_lasted(),
             rematches: tally.rematches(),
             forwarded_bytes: tally.forwarded_bytes(),
+            calls: CallOutcome::ALL.map(|outcome| (outcome, tally.calls(outcome))),
+            setup: tally.setup(),
             queued: self.queued(),
             link_queue: self.link_queue(),
             is_draining: self.is_going_away(),

@@ -9,6 +9,7 @@
 use std::time::Duration;
 
 use duet_matchmaker::{Config, SessionState};
+use duet_proto::frame::CallOutcome;
 use duet_proto::ids::{ClientId, TicketNumber};
 use duet_proto::time::Time;
 
@@ -110,6 +111,11 @@ fn numbered_or_of_resumable(client: char, words: &[&str]) -> Option<Event> {
         ["identify", user] => Speech::Identify(user.into()),
         ["prove", user] => Speech::Prove(user.into()),
         ["broken", number] => Speech::Broken { ticket: ticket(number) },
+        ["call", number, outcome, millis] => Speech::Call {
+            ticket: ticket(number),
+            outcome: if outcome == "connected" { CallOutcome::Connected } else { CallOutcome::Failed },
+            setup: Duration::from_millis(millis.parse().unwrap()),
+        },
         ["detach"] => Speech::Detach,
         ["resume", token, next, ack] => resume([token, next, ack, "0"]),
         ["resume", token, next, ack, "try", attempt] => resume([token, next, ack, attempt]),

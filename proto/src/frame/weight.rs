@@ -20,7 +20,8 @@ impl Weigh for UpFrame {
             | Up::Detach
             | Up::ResumeSession { .. }
             | Up::Adopted
-            | Up::Settle { .. } => 0,
+            | Up::Settle { .. }
+            | Up::CallState { .. } => 0,
         };
         FRAME_WEIGHT + texts
     }

@@ -56,6 +56,11 @@ impl From<UpFrame> for v1::UpFrame {
             }
             Up::Adopted => up_frame::Kind::Adopted(v1::Adopted {}),
             Up::Settle { ack } => up_frame::Kind::Settle(v1::Settle { ack }),
+            Up::CallState { ticket, outcome, setup } => up_frame::Kind::CallState(v1::CallState {
+                ticket: Some(ticket.into()),
+                outcome: v1::CallOutcome::from(outcome).into(),
+                setup_ms: setup.map(milliseconds),
+            }),
         };
         v1::UpFrame { session: frame.session.0, client_seq: frame.client_seq, kind: Some(kind) }
     }
@@ -94,6 +99,15 @@ impl UpFrame {
             },
             up_frame::Kind::Adopted(v1::Adopted {}) => Up::Adopted,
             up_frame::Kind::Settle(settle) => Up::Settle { ack: settle.ack },
+            up_frame::Kind::CallState(call) => {
+                let outcome = match call.outcome() {
+                    v1::CallOutcome::Connected => CallOutcome::Connected,
+                    v1::CallOutcome::Failed => CallOutcome::Failed,
+                    v1::CallOutcome::Unspecified => return Ok(None),
+                };
+                let setup = call.setup_ms.map(Duration::from_millis);
+                Up::CallState { ticket: ticket(call.ticket)?, outcome, setup }
+            }
         };
         Ok(Some(UpFrame { session, client_seq: frame.client_seq, kind }))
     }
@@ -348,6 +362,15 @@ impl TryFrom<v1::Forward> for Forward {
     fn try_from(forward: v1::Forward) -> Result<Self, InvalidFrame> {
         std::str::from_utf8(&forward.text).map_err(|_| InvalidFrame("forward.text is not UTF-8"))?;
         Ok(Forward { ticket: ticket(forward.ticket)?, seq: forward.seq, text: forward.text })
+    }
+}
+
+impl From<CallOutcome> for v1::CallOutcome {
+    fn from(outcome: CallOutcome) -> Self {
+        match outcome {
+            CallOutcome::Connected => v1::CallOutcome::Connected,
+            CallOutcome::Failed => v1::CallOutcome::Failed,
+        }
     }
 }
 

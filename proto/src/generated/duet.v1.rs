@@ -67,7 +67,7 @@ pub struct UpFrame {
     pub client_seq: u64,
     #[prost(
         oneof = "up_frame::Kind",
-        tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 15, 16, 17"
+        tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 15, 16, 17, 18"
     )]
     pub kind: ::core::option::Option<up_frame::Kind>,
 }
@@ -105,6 +105,8 @@ pub mod up_frame {
         Settle(super::Settle),
         #[prost(message, tag = "17")]
         Adopted(super::Adopted),
+        #[prost(message, tag = "18")]
+        CallState(super::CallState),
     }
 }
 /// Something that happened to one session.
@@ -433,6 +435,18 @@ pub struct Broken {
 /// The client's connection broke: the session is resumable, and its window begins.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Detach {}
+/// What the session's client says that its call has come to: at most once for each outcome in a room. It is counted and has no other effect,
+/// so it is not said again when it is lost.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CallState {
+    #[prost(message, optional, tag = "1")]
+    pub ticket: ::core::option::Option<TicketNumber>,
+    #[prost(enumeration = "CallOutcome", tag = "2")]
+    pub outcome: i32,
+    /// How long it took, in milliseconds, as the client says; absent when it doesn't.
+    #[prost(uint64, optional, tag = "3")]
+    pub setup_ms: ::core::option::Option<u64>,
+}
 /// The client of this session, which has only just begun, wants an earlier one back.
 ///
 /// If the token is good, that session goes on under this one's number, and this one is forgotten: the answer is `SessionResumed`; else it
@@ -614,6 +628,38 @@ pub struct PoolFull {
 pub struct Settled {
     #[prost(uint64, tag = "1")]
     pub taken: u64,
+}
+/// What a call has come to. One of a newer version is not counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum CallOutcome {
+    Unspecified = 0,
+    /// Media flows.
+    Connected = 1,
+    /// Media will not flow.
+    Failed = 2,
+}
+impl CallOutcome {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "CALL_OUTCOME_UNSPECIFIED",
+            Self::Connected => "CALL_OUTCOME_CONNECTED",
+            Self::Failed => "CALL_OUTCOME_FAILED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "CALL_OUTCOME_UNSPECIFIED" => Some(Self::Unspecified),
+            "CALL_OUTCOME_CONNECTED" => Some(Self::Connected),
+            "CALL_OUTCOME_FAILED" => Some(Self::Failed),
+            _ => None,
+        }
+    }
 }
 /// Why a room ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]

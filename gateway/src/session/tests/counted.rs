@@ -1,5 +1,6 @@
 //! What is counted of a session.
 
+use duet_proto::frame::CallOutcome;
 use duet_proto::json::{CandidateType, ErrorCode, IceState};
 
 use super::*;
@@ -27,11 +28,14 @@ fn the_first_answer_in_a_room_tells_how_long_after_the_match_it_came() {
 #[test]
 fn a_call_is_counted_once_for_each_thing_that_it_comes_to_in_a_room() {
     let mut script = Script::in_room();
-    script.says(r#"{"type":"state","ice":"connected","setupMs":840.5,"candidateType":"relay"}"#);
-    script.says(r#"{"type":"state","ice":"connected","setupMs":1}"#);
-    script.says(r#"{"type":"state","ice":"failed","candidateType":"carrier-pigeon"}"#);
-    script.says(r#"{"type":"state","ice":"disconnected","setupMs":1e9}"#);
-    let (setup, relay) = (Some(Duration::from_millis(840)), Some(CandidateType::Relay));
+    let told = script.says(r#"{"type":"state","ice":"connected","setupMs":840.5,"candidateType":"relay"}"#);
+    let setup = Some(Duration::from_millis(840));
+    assert_eq!(told, [frame(Up::CallState { ticket: ticket(1, 0), outcome: CallOutcome::Connected, setup })]);
+    assert_eq!(script.says(r#"{"type":"state","ice":"connected","setupMs":1}"#), [""; 0]);
+    let told = script.says(r#"{"type":"state","ice":"failed","candidateType":"carrier-pigeon"}"#);
+    assert_eq!(told, [frame(Up::CallState { ticket: ticket(1, 0), outcome: CallOutcome::Failed, setup: None })]);
+    assert_eq!(script.says(r#"{"type":"state","ice":"disconnected","setupMs":1e9}"#), [""; 0], "it may come back");
+    let relay = Some(CandidateType::Relay);
     let connected = Counted::Call { ice: IceState::Connected, setup, candidate: relay };
     let failed = Counted::Call { ice: IceState::Failed, setup: None, candidate: Some(CandidateType::Other) };
     let disconnected = Counted::Call { ice: IceState::Disconnected, setup: None, candidate: None };

@@ -90,3 +90,31 @@ fn rooms_are_counted_when_they_end_and_so_are_those_who_meet_again() {
     assert_eq!(tally.rooms_ended(PartnerLeftReason::Left), 1);
     assert_eq!(tally.rooms_lasted().sum, Duration::from_secs(2));
 }
+
+#[test]
+fn what_a_call_comes_to_is_counted_once_for_each_of_the_two() {
+    let world = script_with(
+        lively(),
+        &format!(
+            "{FOUR}
+             0 a join 1
+             > a waiting 1.0 default at 1 0s
+             0 b join 1
+             > a matched 1.0 b r1 answers 0s
+             > b matched 1.0 a r1 offers 0s
+             1 a call 1.0 connected 800
+             1 a call 1.0 connected 1
+             1 b call 2.0 connected 1
+             2 b call 1.0 failed 30000
+             2 b call 1.0 connected 1200
+             2 c call 1.0 failed 1
+             3 a leave 2
+             > b left 1.0 left requeued
+             > b waiting 1.1 default at 1 3s
+             4 b call 1.0 failed 1"
+        ),
+    );
+    let tally = world.machine.tally();
+    assert_eq!(CallOutcome::ALL.map(|outcome| tally.calls(outcome)), [2, 1]);
+    assert_eq!((tally.setup().count(), tally.setup().sum), (2, Duration::from_secs(2)));
+}

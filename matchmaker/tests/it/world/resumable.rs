@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use duet_proto::frame::{
-    Doing, Down, Forward, Identity, InRoom, Join, LastRoom, Resumable, SessionResumed, Up, UpFrame,
+    CallOutcome, Doing, Down, Forward, Identity, InRoom, Join, LastRoom, Resumable, SessionResumed, Up, UpFrame,
 };
 use duet_proto::ids::TicketNumber;
 use duet_proto::time::Time;
@@ -47,6 +47,11 @@ pub(crate) enum Speech {
     Prove(String),
     Broken {
         ticket: TicketNumber,
+    },
+    Call {
+        ticket: TicketNumber,
+        outcome: CallOutcome,
+        setup: Duration,
     },
     Detach,
     Resume {
@@ -121,6 +126,7 @@ impl World {
             Speech::Identify(user) => Up::Identify(Identity::unverified(user)),
             Speech::Prove(user) => Up::Identify(Identity { verified: true, ..Identity::unverified(user) }),
             Speech::Broken { ticket } => Up::Broken { ticket },
+            Speech::Call { ticket, outcome, setup } => Up::CallState { ticket, outcome, setup: Some(setup) },
             Speech::Detach => Up::Detach,
             Speech::Resume { token, next, ack, attempt } => {
                 Up::ResumeSession { token: token_hash(token), next_token: token_hash(next), ack, attempt }
