@@ -72,6 +72,12 @@ impl Links {
         self.by_key.values().filter(|link| link.state == LinkState::Up).count()
     }
 
+    /// Links that are up, with how many sessions are on each.
+    pub(crate) fn loads(&self) -> impl Iterator<Item = (&GatewayHello, usize)> {
+        let up = self.by_key.values().filter(|link| link.state == LinkState::Up);
+        up.map(|link| (&link.hello, link.sessions.len()))
+    }
+
     /// The link that a worker has now.
     pub(crate) fn up_by(&self, hello: &GatewayHello) -> Option<LinkKey> {
         let mut links = self.by_key.iter().filter(|(_, link)| link.state == LinkState::Up);

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use duet_proto::frame::{Identity, PoolName};
 use duet_proto::ids::{ClientId, RoomId};
+use duet_proto::link::GatewayHello;
 use duet_proto::time::Time;
 
 use crate::Matchmaker;
@@ -137,6 +138,11 @@ impl Matchmaker {
     /// are kept in case that they, or their clients, come back; and there is a gateway by which they could.
     pub fn has_orphans(&self) -> bool {
         self.links.has_orphans()
+    }
+
+    /// Links that are up: whose, and how many sessions are on each.
+    pub fn links(&self) -> impl Iterator<Item = (&GatewayHello, usize)> {
+        self.links.loads()
     }
 
     /// Pools with somebody waiting or talking, in the order of their names.

@@ -9,6 +9,7 @@ use duet_proto::time::Time;
 use tokio::sync::oneshot;
 
 use super::events::Events;
+use super::gateways::Gateways;
 use super::link::LinkEnd;
 use crate::{Event, LinkKey, Matchmaker, Output, Quarantined, Report, RoomEnded};
 
@@ -23,6 +24,7 @@ pub(crate) struct Desk {
     pub(crate) armed: Option<Time>,
     going_away: bool,
     pub(crate) events: Events,
+    pub(crate) gateways: Gateways,
 }
 
 /// Where a link's frames and its end go.
@@ -37,7 +39,15 @@ struct Outlet {
 impl Desk {
     pub(crate) fn new(machine: Matchmaker, link_queue: Limits) -> Self {
         let events = Events::new(EVENT_BACKLOG);
-        Desk { machine, link_queue, links: BTreeMap::new(), armed: None, going_away: false, events }
+        Desk {
+            machine,
+            link_queue,
+            links: BTreeMap::new(),
+            armed: None,
+            going_away: false,
+            events,
+            gateways: Gateways::default(),
+        }
     }
 
     /// A link begins, unless this matchmaker is going away. Its end is told to the receiver.
@@ -52,6 +62,7 @@ impl Desk {
         }
         tracing::info!(gateway = %hello.gateway, worker = hello.worker, "link up");
         let (end, ended) = oneshot::channel();
+        self.gateways.link_up(&hello, now);
         let outlet = Outlet { gateway: hello.gateway.clone(), worker: hello.worker, down, end };
         let key = self.machine.link_up(hello, now);
         self.links.insert(key, outlet);
@@ -60,7 +71,7 @@ impl Desk {
 
     /// A link ends, unless it has ended already.
     pub(crate) fn link_down(&mut self, link: LinkKey, why: LinkEnd, now: Time) {
-        self.end(link, why);
+        self.end(link, why, now);
         self.machine.link_down(link, now);
     }
 
@@ -69,7 +80,7 @@ impl Desk {
         self.going_away = true;
         let links: Vec<_> = self.links.keys().copied().collect();
         for link in &links {
-            self.end(*link, LinkEnd::GoingAway);
+            self.end(*link, LinkEnd::GoingAway, now);
         }
         for link in links {
             self.machine.link_down(link, now);
@@ -85,12 +96,12 @@ impl Desk {
                 match output {
                     Output::Frame { link, frame } => {
                         if let Err(why) = self.push(link, frame) {
-                            self.end(link, why.clone());
+                            self.end(link, why.clone(), now);
                             lost.push((link, why));
                         }
                     }
-                    Output::LinkRefused { link, reason } => self.end(link, LinkEnd::Refused(reason.into())),
-                    Output::LinkReplaced { link } => self.end(link, LinkEnd::Replaced),
+                    Output::LinkRefused { link, reason } => self.end(link, LinkEnd::Refused(reason.into()), now),
+                    Output::LinkReplaced { link } => self.end(link, LinkEnd::Replaced, now),
                     Output::Event(event) => {
                         log_event(&event);
                         self.events.tell(*event);
@@ -144,8 +155,9 @@ impl Desk {
     }
 
     /// Lets go of a link, if that has not happened yet: what is queued is still taken, then its stream ends.
-    fn end(&mut self, link: LinkKey, why: LinkEnd) {
+    fn end(&mut self, link: LinkKey, why: LinkEnd, now: Time) {
         let Some(Outlet { gateway, worker, down, end }) = self.links.remove(&link) else { return };
+        self.gateways.link_down(&gateway, now);
         match why {
             LinkEnd::Refused(_) | LinkEnd::TooSlow => tracing::warn!(%gateway, worker, %why, "link down"),
             LinkEnd::Closed | LinkEnd::Lost | LinkEnd::Replaced | LinkEnd::GoingAway => {

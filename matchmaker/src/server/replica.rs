@@ -22,6 +22,7 @@ use super::clock::Clock;
 use super::desk::Desk;
 use super::events::Subscription;
 use super::figures::Figures;
+use super::gateways::GatewayFigures;
 use super::link::{LinkEnd, OpenLink};
 use super::timer;
 use crate::{Config, LinkKey, Matchmaker};
@@ -95,6 +96,12 @@ impl Replica {
     pub fn figures(&self) -> Figures {
         let desk = self.shared.lock();
         desk.figures(self.shared.clock.now())
+    }
+
+    /// The gateways that are linked, or were within the last hour; up to so many, and how many more there are.
+    pub fn gateways(&self, most: usize) -> (Vec<GatewayFigures>, usize) {
+        let desk = self.shared.lock();
+        desk.gateways.figures(desk.machine.links(), most, self.shared.clock.now())
     }
 
     /// Ends all links and takes no new ones: gateways announce their sessions elsewhere.
