@@ -77,6 +77,31 @@ impl Distribution {
         self.counts.iter().sum()
     }
 
+    /// What has come since an earlier moment of the same histogram.
+    #[must_use]
+    pub fn since(&self, earlier: &Distribution) -> Self {
+        let counts = self.counts.iter().zip(&earlier.counts).map(|(now, then)| now.saturating_sub(*then));
+        Distribution { bounds: self.bounds, counts: counts.collect(), sum: self.sum.saturating_sub(earlier.sum) }
+    }
+
+    /// The duration that this part of all, from 0 to 1, did not exceed, as if those in a bucket were spread evenly; where it lies beyond all
+    /// bounds, the last of them. `None` of nothing.
+    pub fn quantile(&self, part: f64) -> Option<Duration> {
+        let all = self.count();
+        let sought = (all > 0).then_some(part * all as f64)?;
+        let mut below = 0.0;
+        let mut from = Duration::ZERO;
+        for (bound, count) in self.bounds.iter().zip(&self.counts) {
+            let count = *count as f64;
+            if count > 0.0 && below + count >= sought {
+                return Some(from + (*bound - from).mul_f64(((sought - below) / count).clamp(0.0, 1.0)));
+            }
+            below += count;
+            from = *bound;
+        }
+        Some(from)
+    }
+
     /// Both together. They must have the same bounds.
     #[must_use]
     pub fn and(mut self, other: &Distribution) -> Self {
@@ -105,6 +130,25 @@ mod tests {
         assert_eq!(distribution.count(), 5);
         assert_eq!(distribution.sum, Duration::from_millis(222));
         assert_eq!(distribution.clone().and(&distribution).counts, [4, 4, 2]);
+    }
+
+    #[test]
+    fn a_quantile_is_estimated_between_the_bounds_of_its_bucket() {
+        let histogram = Histogram::new(BOUNDS);
+        assert_eq!(histogram.distribution().quantile(0.5), None);
+        for _ in 0..10 {
+            histogram.observe(Duration::from_millis(5));
+        }
+        let earlier = histogram.distribution();
+        assert_eq!(earlier.quantile(0.5), Some(Duration::from_millis(5)));
+        for _ in 0..30 {
+            histogram.observe(Duration::from_millis(20));
+        }
+        histogram.observe(Duration::from_secs(9));
+        let later = histogram.distribution().since(&earlier);
+        assert_eq!((later.counts.as_slice(), later.sum), (&[0, 30, 1][..], Duration::from_millis(9600)));
+        assert!((later.quantile(0.5).unwrap().as_secs_f64() - 0.0565).abs() < 1e-9);
+        assert_eq!(later.quantile(1.0), Some(Duration::from_millis(100)), "it is not known how much longer");
     }
 
     #[test]
