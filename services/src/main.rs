@@ -12,6 +12,7 @@ mod cli;
 mod failure;
 mod files;
 mod healthcheck;
+mod live;
 mod metrics;
 mod process;
 mod shutdown;

@@ -16,6 +16,7 @@ use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 
 use crate::failure::Failure;
+use crate::live;
 use crate::webhooks::Counts;
 
 mod exposition;
@@ -36,6 +37,8 @@ pub(crate) struct Metrics {
     push: Option<Push>,
     sources: Vec<Source>,
     gateway: Option<Figures>,
+    /// Beside `/metrics`.
+    pages: Router,
 }
 
 impl Metrics {
@@ -45,7 +48,7 @@ impl Metrics {
             Some(address) => Some(listen(address).await?),
             None => None,
         };
-        Ok(Metrics { listener, push, sources: vec![Box::new(process::process)], gateway: None })
+        Ok(Metrics { listener, push, sources: vec![Box::new(process::process)], gateway: None, pages: Router::new() })
     }
 
     /// Adds more to measure.
@@ -66,6 +69,9 @@ impl Metrics {
 
     /// Adds a matchmaker.
     pub(crate) fn matchmaker(&mut self, replica: Replica) {
+        if self.listener.is_some() {
+            self.pages = live::watch(replica.clone());
+        }
         self.add(Box::new(move |families| matchmaker::matchmaker(&replica.figures(), families)));
     }
 
@@ -85,6 +91,7 @@ impl Metrics {
         let Some(listener) = self.listener else { return };
         tracing::info!(address = listener.local_addr().ok().map(tracing::field::display), "metrics are at /metrics");
         let router = Router::new().route("/metrics", get(answer)).with_state(Arc::new(Exposition::new(sources)));
+        let router = router.merge(self.pages);
         tokio::spawn(async move {
             if let Err(error) = axum::serve(listener, router).await {
                 tracing::error!(%error, "metrics are not served any more");
