@@ -390,7 +390,7 @@ fn auth_is_taken_as_given_and_announced() {
 
 #[test]
 fn state_is_answered_by_nothing() {
-    assert_eq!(Script::in_room().says(r#"{"type":"state","ice":"connected","setupMs":5}"#), [""; 0]);
+    assert_eq!(Script::in_room().says(r#"{"type":"state","ice":"disconnected","setupMs":5}"#), [""; 0]);
 }
 
 #[test]

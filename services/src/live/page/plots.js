@@ -5,6 +5,8 @@ const LEFT = 52;
 const RIGHT = 12;
 const TOP = 10;
 const BOTTOM = 22;
+/** Where there is no room for all words of the time axis. */
+const NARROW = 420;
 
 /**
  * @typedef {object} Frame
@@ -86,7 +88,7 @@ function begin(svg, span, least, most) {
   const x = (age) => width - RIGHT - (Math.min(age, span) / span) * (width - LEFT - RIGHT);
   const y = (value) => TOP + ((most - value) / (most - least)) * (height - TOP - BOTTOM);
   const frame = { svg, width, height, x, y };
-  for (const minutes of [60, 45, 30, 15, 0]) {
+  for (const minutes of width < NARROW ? [60, 30, 0] : [60, 45, 30, 15, 0]) {
     const age = (minutes / 60) * span;
     const anchor = minutes === 0 ? 'end' : minutes === 60 ? 'start' : 'middle';
     const words = minutes === 0 ? 'now' : `−${minutes} min`;

@@ -12,6 +12,7 @@ export const counted = (count, one, many = `${one}s`) => `${number(count)} ${cou
 /** @param {number | null} milliseconds How long something took. */
 export function took(milliseconds) {
   if (milliseconds === null) return '–';
+  if (milliseconds === 0) return '0';
   if (milliseconds < 1000) return `${Math.round(milliseconds)} ms`;
   const seconds = milliseconds / 1000;
   if (seconds < 120) return `${seconds < 10 ? Number(seconds.toFixed(1)) : Math.round(seconds)} s`;
