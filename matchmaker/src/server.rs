@@ -8,6 +8,7 @@ mod answers;
 mod clock;
 mod desk;
 mod events;
+mod figures;
 mod link;
 mod listener;
 mod names;
@@ -23,6 +24,7 @@ mod tls;
 
 pub use access::{Clients, QueryTokens};
 pub use events::{Happening, Subscription};
+pub use figures::{Figures, PoolFigures};
 pub use link::LinkEnd;
 pub use replica::Replica;
 pub use seldom::Seldom;
