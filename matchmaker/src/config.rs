@@ -62,7 +62,7 @@ impl Default for Config {
             short_room: Duration::from_secs(10),
             rematch_after: Duration::from_secs(3),
             max_waiting_per_pool: 100_000,
-            max_pools: 1_000,
+            max_pools: 10_000,
             pools: None,
             patience: Duration::from_secs(5),
             patience_bounds: (Duration::ZERO, Duration::from_secs(60)),
