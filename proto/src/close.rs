@@ -25,6 +25,8 @@ pub enum CloseCode {
     Unauthorized,
     /// The session goes on over another connection.
     ResumedElsewhere,
+    /// An operator ended the session.
+    Closed,
 }
 
 impl CloseCode {
@@ -48,6 +50,7 @@ impl CloseCode {
             | CloseCode::InvalidUtf8
             | CloseCode::Policy
             | CloseCode::Unauthorized
+            | CloseCode::Closed
             | CloseCode::TooBig => false,
         }
     }
@@ -65,6 +68,7 @@ impl CloseCode {
             CloseCode::TryAgainLater => (1013, "too slow to read its messages"),
             CloseCode::Unauthorized => (4401, "unauthorized"),
             CloseCode::ResumedElsewhere => (4409, "resumed elsewhere"),
+            CloseCode::Closed => (4410, "closed by an operator"),
         }
     }
 }

@@ -1,7 +1,6 @@
 //! Who may ask what on the gRPC port: client certificates and their names for links, certificates or bearer tokens for queries. Health is
 //! told to anyone. Refusals say what is missing and never what was presented.
 
-use std::collections::HashMap;
 use std::convert::Infallible;
 use std::fmt;
 use std::future::{Ready, ready};
@@ -17,10 +16,10 @@ use tokio_rustls::rustls::pki_types::CertificateDer;
 use tonic::body::Body;
 use tonic::server::NamedService;
 use tonic::{Code, Status};
-use tonic_types::{ErrorDetails, StatusExt};
 use tower::Service;
 use webpki::EndEntityCert;
 
+use super::refusals::refusal;
 use super::seldom::Seldom;
 
 /// Which clients a port with TLS serves.
@@ -179,8 +178,7 @@ impl Refusal {
             Refusal::NoToken => (Code::Unauthenticated, "TOKEN_MISSING"),
             Refusal::WrongToken => (Code::Unauthenticated, "TOKEN_INVALID"),
         };
-        let details = ErrorDetails::with_error_info(reason, ERROR_DOMAIN, HashMap::new());
-        Status::with_error_details(code, self.to_string(), details)
+        refusal(code, reason, self.to_string())
     }
 }
 
@@ -236,8 +234,6 @@ where
 /// Shorter ones might be guessed.
 const TOKEN_BYTES: usize = 32;
 const TOKEN_MOST_BYTES: usize = 1_024;
-/// Whose reasons they are: the domain of google.rpc.ErrorInfo.
-const ERROR_DOMAIN: &str = "duet.v1";
 
 #[cfg(test)]
 mod tests {

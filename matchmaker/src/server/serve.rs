@@ -32,6 +32,7 @@ use super::queries::MatchmakerService;
 use super::replica::Replica;
 use super::signaling::SignalingService;
 use super::tls::{PortTls, Secured};
+use super::watching::Watchers;
 
 /// Bounds of the gRPC port that an operator may set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +47,10 @@ pub struct PortConfig {
     pub answer_within: Duration,
     /// How a dead connection is found.
     pub pings: LinkPings,
+    /// Who may watch events at a time.
+    pub watchers: usize,
+    /// After how long a silence watchers are told that this matchmaker is there.
+    pub heartbeat: Duration,
     /// How long a stop may wait for connections to end before they are cut.
     pub drain_within: Duration,
 }
@@ -58,6 +63,8 @@ impl Default for PortConfig {
             hello_within: Duration::from_secs(5),
             answer_within: Duration::from_secs(5),
             pings: LinkPings::default(),
+            watchers: 16,
+            heartbeat: Duration::from_secs(10),
             drain_within: Duration::from_secs(10),
         }
     }
@@ -231,7 +238,8 @@ impl Replica {
 
     /// Queries, and reflection, by which they are found.
     fn add_queries(&self, routes: Routes, config: PortConfig, demands: &Demands) -> Routes {
-        let matchmaker = MatchmakerServer::new(MatchmakerService { replica: self.clone() })
+        let watchers = Watchers::new(config.watchers, config.heartbeat);
+        let matchmaker = MatchmakerServer::new(MatchmakerService { replica: self.clone(), watchers })
             .max_decoding_message_size(REQUEST_BYTES)
             .max_encoding_message_size(ANSWER_BYTES);
         let reflection = || {

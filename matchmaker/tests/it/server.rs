@@ -24,6 +24,7 @@ mod limits;
 mod port;
 mod queries;
 mod statuses;
+mod watching;
 
 /// A matchmaker and its port.
 struct Running {
