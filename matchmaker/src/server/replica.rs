@@ -57,7 +57,8 @@ impl Replica {
     pub fn start(name: impl Into<String>, config: Config) -> Self {
         let hello = MatchmakerHello { replica: name.into(), boot: BootId::from_random(random()), engine: None };
         let link_queue = config.link_queue;
-        let desk = Desk::new(Matchmaker::new(config, random()), link_queue, config.event_backlog);
+        let event_backlog = config.event_backlog;
+        let desk = Desk::new(Matchmaker::new(config, random()), link_queue, event_backlog);
         let (waits, desk, leaving) = (desk.waits.clone(), Mutex::new(desk), watch::Sender::new(false));
         let rearm = Arc::new(Notify::new());
         let shared =
