@@ -4,6 +4,7 @@
 //! [`crate::Matchmaker`]; configuration, TLS and process signals to the process around.
 
 mod access;
+mod administration;
 mod answers;
 mod clock;
 mod desk;
@@ -26,7 +27,8 @@ mod tls;
 mod waits;
 mod watching;
 
-pub use access::{Clients, QueryTokens};
+pub use access::{AdminAccess, Clients, QueryTokens};
+pub use administration::SetLogFilter;
 pub use events::{Happening, Subscription};
 pub use link::LinkEnd;
 pub use replica::Replica;

@@ -19,6 +19,7 @@ use tonic::{Code, Status};
 use tower::Service;
 use webpki::EndEntityCert;
 
+use super::administration::SetLogFilter;
 use super::refusals::refusal;
 use super::seldom::Seldom;
 
@@ -95,11 +96,42 @@ impl Peer {
         }
     }
 
+    /// The names in its certificate, if it has shown one.
+    pub(crate) fn names(&self) -> Vec<String> {
+        self.certificate().map_or_else(Vec::new, names)
+    }
+
     fn certificate(&self) -> Option<&CertificateDer<'static>> {
         match self {
             Peer::Tls(certificate) => certificate.get()?.as_ref(),
             Peer::Local | Peer::Unknown => None,
         }
+    }
+}
+
+/// Who may administer. By default nobody.
+#[derive(Clone, Default)]
+pub struct AdminAccess {
+    /// Who asks must bear one of these; the newest value counts.
+    pub tokens: Option<watch::Receiver<Arc<QueryTokens>>>,
+    /// Who asks must have a certificate with one of these names.
+    pub names: Option<Arc<[String]>>,
+    /// How the log is set, if a call may do that.
+    pub set_log_filter: Option<SetLogFilter>,
+}
+
+impl AdminAccess {
+    /// What it asks of who comes by a port that serves these.
+    pub(crate) fn demands(&self, port: Clients) -> Demands {
+        let clients = self.names.clone().map_or(port, Clients::Named);
+        let is_off = self.tokens.is_none() && self.names.is_none();
+        Demands { tokens: self.tokens.clone(), trusts_files: self.names.is_none(), is_off, ..Demands::of(clients) }
+    }
+}
+
+impl fmt::Debug for AdminAccess {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AdminAccess").field("tokens", &self.tokens).field("names", &self.names).finish_non_exhaustive()
     }
 }
 
@@ -109,14 +141,20 @@ pub(crate) struct Demands {
     pub(crate) clients: Clients,
     pub(crate) tokens: Option<watch::Receiver<Arc<QueryTokens>>>,
     pub(crate) complaints: Arc<Seldom>,
+    /// Whether who came by the file system needs no certificate.
+    trusts_files: bool,
+    is_off: bool,
 }
 
 impl Demands {
     pub(crate) fn of(clients: Clients) -> Self {
-        Demands { clients, tokens: None, complaints: Arc::default() }
+        Demands { clients, tokens: None, complaints: Arc::default(), trusts_files: true, is_off: false }
     }
 
     fn check(&self, peer: &Peer, headers: &HeaderMap) -> Result<(), Refusal> {
+        if self.is_off {
+            return Err(Refusal::Off);
+        }
         self.check_certificate(peer)?;
         match &self.tokens {
             Some(tokens) => {
@@ -128,7 +166,7 @@ impl Demands {
     }
 
     fn check_certificate(&self, peer: &Peer) -> Result<(), Refusal> {
-        if self.clients == Clients::Anyone || matches!(peer, Peer::Local) {
+        if self.clients == Clients::Anyone || (self.trusts_files && matches!(peer, Peer::Local)) {
             return Ok(());
         }
         let certificate = peer.certificate().ok_or(Refusal::NoCertificate)?;
@@ -164,6 +202,7 @@ fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
 /// Why a call is refused.
 #[derive(Debug, PartialEq, Eq)]
 enum Refusal {
+    Off,
     NoCertificate,
     OtherName(Vec<String>),
     NoToken,
@@ -173,6 +212,7 @@ enum Refusal {
 impl Refusal {
     fn status(&self) -> Status {
         let (code, reason) = match self {
+            Refusal::Off => (Code::Unimplemented, "ADMIN_OFF"),
             Refusal::NoCertificate => (Code::Unauthenticated, "CLIENT_CERTIFICATE_MISSING"),
             Refusal::OtherName(_) => (Code::PermissionDenied, "CLIENT_NAME_REFUSED"),
             Refusal::NoToken => (Code::Unauthenticated, "TOKEN_MISSING"),
@@ -185,6 +225,9 @@ impl Refusal {
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Refusal::Off => {
+                "nobody may administer this matchmaker: neither ADMIN_TOKEN_FILE nor ADMIN_CLIENT_NAMES is set"
+            }
             Refusal::NoCertificate => "a client certificate is needed here, and none was shown",
             Refusal::OtherName(_) => "the client certificate has none of the names that are served here",
             Refusal::NoToken => "a token is needed here, as in `authorization: Bearer TOKEN`",

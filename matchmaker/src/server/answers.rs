@@ -5,6 +5,7 @@ use duet_proto::time::Time;
 use duet_proto::v1;
 use duet_proto::v1::event::Kind;
 use duet_proto::v1::room_ended::EndReason;
+use duet_proto::v1::session_changed::Change as Told;
 use prost_types::Timestamp;
 
 use super::clock::Clock;
@@ -13,7 +14,8 @@ use super::filter::{Field, Filter};
 use super::names;
 use super::waits::{self, Percentiles};
 use crate::{
-    Event, Matchmaker, MemberView, Party, PoolView, Report, RoomEnded, RoomMade, RoomView, SessionState, SessionView,
+    BlockedUser, Change, Event, Matchmaker, MemberView, Party, PoolView, Quarantined, Report, RoomEnded, RoomMade,
+    RoomView, SessionChanged, SessionState, SessionView,
 };
 
 pub(crate) fn stats(machine: &Matchmaker, clock: &Clock, now: Time) -> v1::Stats {
@@ -27,9 +29,15 @@ pub(crate) fn stats(machine: &Matchmaker, clock: &Clock, now: Time) -> v1::Stats
         matches_total: stats.matches,
         forwarded_total: stats.forwarded,
         start_time: Some(timestamp(clock, Time::ZERO)),
-        pools: machine.pools(now).take(POOLS_MOST).map(pool).collect(),
+        pools: waited_in(machine, now).map(pool).collect(),
         time_to_match: None,
+        quarantined: pool.quarantined,
     }
+}
+
+/// The pools that are told of.
+pub(crate) fn waited_in(machine: &Matchmaker, now: Time) -> impl Iterator<Item = PoolView<'_>> {
+    machine.pools(now).filter(|pool| pool.waiting > 0).take(POOLS_MOST)
 }
 
 pub(crate) fn session(session: SessionView<'_>, clock: &Clock) -> v1::Session {
@@ -135,11 +143,26 @@ pub(crate) fn time_to_match(percentiles: Percentiles) -> v1::TimeToMatch {
     }
 }
 
+pub(crate) fn blocked_user(blocked: BlockedUser<'_>, clock: &Clock) -> v1::BlockedUser {
+    v1::BlockedUser {
+        user_id: blocked.user.to_owned(),
+        expire_time: Some(timestamp(clock, blocked.until)),
+        reason: blocked.reason.to_owned(),
+        sessions_ended: 0,
+    }
+}
+
 pub(crate) fn event(happening: &Happening) -> v1::Event {
     let kind = match &happening.event {
         Event::Matched(made) => Kind::RoomMade(room_made(made)),
         Event::RoomEnded(ended) => Kind::RoomEnded(room_ended(ended)),
         Event::Reported(report) => Kind::Reported(reported(report)),
+        Event::SessionChanged(changed) => Kind::SessionChanged(session_changed(changed)),
+        Event::Quarantined(Quarantined { party: whom, reporters, lasts }) => Kind::Quarantined(v1::Quarantined {
+            party: Some(party(whom)),
+            reporters: u32::try_from(*reporters).unwrap_or(u32::MAX),
+            duration: (*lasts).try_into().ok(),
+        }),
     };
     v1::Event { sequence: happening.sequence, event_time: Some(happening.at.into()), kind: Some(kind) }
 }
@@ -182,6 +205,18 @@ fn reported(report: &Report) -> v1::Reported {
     }
 }
 
+fn session_changed(changed: &SessionChanged) -> v1::SessionChanged {
+    let (change, pool) = match &changed.change {
+        Change::Began => (Told::Began, ""),
+        Change::Waits(pool) => (Told::Waits, pool.as_str()),
+        Change::Idle => (Told::Idle, ""),
+        Change::Detached => (Told::Detached, ""),
+        Change::Returned => (Told::Returned, ""),
+        Change::Ended => (Told::Ended, ""),
+    };
+    v1::SessionChanged { session: Some(party(&changed.party)), change: change.into(), pool: pool.to_owned() }
+}
+
 fn party(party: &Party) -> v1::Party {
     let user_id = party.user.as_deref().unwrap_or_default().to_owned();
     v1::Party { session: names::of_session(party.client), user_id }
@@ -192,4 +227,4 @@ pub(crate) fn timestamp(clock: &Clock, time: Time) -> Timestamp {
 }
 
 /// Pools that `GetStats` tells of.
-pub(crate) const POOLS_MOST: usize = 1_000;
+const POOLS_MOST: usize = 1_000;

@@ -181,6 +181,8 @@ fn log_event(event: &Event) {
             tracing::info!(reporter = %reporter.client, reported = %reported.client, %room, "a client was reported");
             tracing::debug!(%room, reason, details, "why a client was reported");
         }
+        // What became of a session is in the frames to it.
+        Event::SessionChanged(_) => {}
         Event::Quarantined(Quarantined { party, reporters, lasts }) => {
             tracing::warn!(client = %party.client, reporters, ?lasts, "a client was reported by many and is in quarantine");
         }

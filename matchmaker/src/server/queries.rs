@@ -25,8 +25,7 @@ pub(crate) struct MatchmakerService {
 impl Matchmaker for MatchmakerService {
     async fn get_stats(&self, _: Request<v1::GetStatsRequest>) -> Result<Response<v1::Stats>, Status> {
         let (mut stats, pools, now) = self.replica.ask(|machine, clock, now| {
-            let pools: Vec<PoolName> =
-                machine.pools(now).map(|pool| pool.name.clone()).take(answers::POOLS_MOST).collect();
+            let pools: Vec<PoolName> = answers::waited_in(machine, now).map(|pool| pool.name.clone()).collect();
             (answers::stats(machine, clock, now), pools, now)
         });
         let waits = self.replica.waits();
@@ -104,8 +103,7 @@ impl Matchmaker for MatchmakerService {
     async fn get_pool(&self, request: Request<v1::GetPoolRequest>) -> Result<Response<v1::Pool>, Status> {
         let name = &request.get_ref().name;
         let pool = pools::look_at(&self.replica, &names::pool("name", name)?);
-        let is_known = pool.waiting > 0 || pool.paused || pool.time_to_match.is_some_and(|waits| waits.samples > 0);
-        if is_known {
+        if pools::is_known(&pool) {
             Ok(Response::new(pool))
         } else {
             Err(not_found("POOL_NOT_FOUND", name, "nothing is known of a pool of this name"))

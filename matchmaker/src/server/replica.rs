@@ -42,6 +42,8 @@ pub(crate) struct Shared {
     waits: Arc<Waits>,
     /// Whether watchers are to end.
     leaving: watch::Sender<bool>,
+    /// Whether an operator has asked for the process's end.
+    drain: watch::Sender<bool>,
     /// Tells the timer that its deadline has moved up, or that there is nothing left to time.
     rearm: Arc<Notify>,
 }
@@ -59,10 +61,11 @@ impl Replica {
         let link_queue = config.link_queue;
         let event_backlog = config.event_backlog;
         let desk = Desk::new(Matchmaker::new(config, random()), link_queue, event_backlog);
-        let (waits, desk, leaving) = (desk.waits.clone(), Mutex::new(desk), watch::Sender::new(false));
+        let (waits, desk) = (desk.waits.clone(), Mutex::new(desk));
+        let (leaving, drain) = (watch::Sender::new(false), watch::Sender::new(false));
         let rearm = Arc::new(Notify::new());
-        let shared =
-            Arc::new(Shared { hello, link_queue, clock: Clock::start(), desk, waits, leaving, rearm: rearm.clone() });
+        let (clock, again) = (Clock::start(), rearm.clone());
+        let shared = Arc::new(Shared { hello, link_queue, clock, desk, waits, leaving, drain, rearm: again });
         tokio::spawn(timer::run(Arc::downgrade(&shared), rearm));
         Replica { shared }
     }
@@ -104,6 +107,22 @@ impl Replica {
         self.locked(Desk::go_away);
     }
 
+    /// Resolves when an operator asks for the process's end by a call, which is refused while nobody waits for it.
+    pub fn drain_asked(&self) -> impl Future<Output = ()> + use<> {
+        let mut asked = self.shared.drain.subscribe();
+        async move {
+            if asked.wait_for(|asked| *asked).await.is_err() {
+                // The replica is gone.
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
+    /// Tells whoever ends the process; whether there is anybody.
+    pub(crate) fn ask_for_drain(&self) -> bool {
+        self.shared.drain.send(true).is_ok()
+    }
+
     /// Becomes true when this matchmaker goes away.
     pub(crate) fn leaving(&self) -> watch::Receiver<bool> {
         self.shared.leaving.subscribe()
@@ -133,8 +152,8 @@ impl Replica {
     }
 
     /// Hands the machine its input and does what it says.
-    pub(crate) fn apply(&self, input: impl FnOnce(&mut Matchmaker, Time)) {
-        self.locked(|desk, now| input(&mut desk.machine, now));
+    pub(crate) fn apply<T>(&self, input: impl FnOnce(&mut Matchmaker, Time) -> T) -> T {
+        self.locked(|desk, now| input(&mut desk.machine, now))
     }
 
     /// Looks at the machine.

@@ -202,7 +202,7 @@ impl World {
             Output::LinkRefused { link, reason } => format!("{} refused: {reason}", self.link(link)),
             Output::LinkReplaced { link } => format!("{} replaced", self.links_ever(link)),
             Output::Event(event) => match *event {
-                Happened::Matched(_) | Happened::RoomEnded(_) => return None,
+                Happened::Matched(_) | Happened::RoomEnded(_) | Happened::SessionChanged(_) => return None,
                 Happened::Quarantined(quarantined) => {
                     let (whom, for_how_long) = (letter(quarantined.party.client), seconds(quarantined.lasts));
                     format!("{whom} in quarantine for {for_how_long} by {}", quarantined.reporters)

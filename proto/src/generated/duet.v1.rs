@@ -1320,6 +1320,12 @@ pub struct Pool {
     /// Whether an operator has paused it.
     #[prost(bool, tag = "5")]
     pub paused: bool,
+    /// Sessions of its rooms.
+    #[prost(uint64, tag = "6")]
+    pub talking: u64,
+    /// Of those who wait, how many are in quarantine, and meet only each other.
+    #[prost(uint64, tag = "7")]
+    pub waiting_quarantined: u64,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetPoolRequest {
@@ -1355,8 +1361,8 @@ pub struct EstimateWaitRequest {
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct EstimateWaitResponse {
-    /// Nothing when somebody waits who would suit; else what those who were matched lately had waited in the middle. Absent when
-    /// nobody was, and while the pool is paused: then nothing is known.
+    /// Nothing when somebody waits who would suit; else as far as the pool's last minute tells. Absent when nobody was met in it, and while it
+    /// is paused: then nothing is known.
     #[prost(message, optional, tag = "1")]
     pub wait: ::core::option::Option<::prost_types::Duration>,
 }
@@ -1415,7 +1421,7 @@ pub struct Event {
     /// By the clock of the matchmaker's machine.
     #[prost(message, optional, tag = "2")]
     pub event_time: ::core::option::Option<::prost_types::Timestamp>,
-    #[prost(oneof = "event::Kind", tags = "3, 4, 5, 6")]
+    #[prost(oneof = "event::Kind", tags = "3, 4, 5, 6, 7")]
     pub kind: ::core::option::Option<event::Kind>,
 }
 /// Nested message and enum types in `Event`.
@@ -1430,6 +1436,8 @@ pub mod event {
         Reported(super::Reported),
         #[prost(message, tag = "6")]
         SessionChanged(super::SessionChanged),
+        #[prost(message, tag = "7")]
+        Quarantined(super::Quarantined),
     }
 }
 /// One of a room, at the time of the event.
@@ -1556,6 +1564,18 @@ pub struct Reported {
     /// How long before the report it ended.
     #[prost(message, optional, tag = "7")]
     pub since_room_end: ::core::option::Option<::prost_types::Duration>,
+}
+/// Somebody was reported so often that it meets only others of whom that is true.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Quarantined {
+    #[prost(message, optional, tag = "1")]
+    pub party: ::core::option::Option<Party>,
+    /// How many different ones have reported it lately.
+    #[prost(uint32, tag = "2")]
+    pub reporters: u32,
+    /// For how long.
+    #[prost(message, optional, tag = "3")]
+    pub duration: ::core::option::Option<::prost_types::Duration>,
 }
 /// A session began, waits, is idle, or ended. That it was matched is told by `RoomMade`.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2758,7 +2778,7 @@ pub struct ExplainTicketResponse {
     /// What stands in the way of the session itself, whoever else waits; empty when nothing does.
     #[prost(enumeration = "Obstacle", repeated, tag = "4")]
     pub own_obstacles: ::prost::alloc::vec::Vec<i32>,
-    /// Others in the pool that were looked at, oldest first: up to 100.
+    /// Others who wait in the pool and were looked at: up to 100, in the order of their names.
     #[prost(uint32, tag = "5")]
     pub candidates: u32,
     /// Whether there are more than that.
@@ -2809,8 +2829,10 @@ pub enum Obstacle {
     Tags = 9,
     /// They are of different regions, and one of them still insists on its own.
     Region = 10,
+    /// They have met not long ago, and had better meet others first.
+    MetLately = 11,
     /// None is known: the two would meet as soon as either is tried again.
-    None = 11,
+    None = 12,
 }
 impl Obstacle {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -2830,6 +2852,7 @@ impl Obstacle {
             Self::Quarantined => "OBSTACLE_QUARANTINED",
             Self::Tags => "OBSTACLE_TAGS",
             Self::Region => "OBSTACLE_REGION",
+            Self::MetLately => "OBSTACLE_MET_LATELY",
             Self::None => "OBSTACLE_NONE",
         }
     }
@@ -2847,6 +2870,7 @@ impl Obstacle {
             "OBSTACLE_QUARANTINED" => Some(Self::Quarantined),
             "OBSTACLE_TAGS" => Some(Self::Tags),
             "OBSTACLE_REGION" => Some(Self::Region),
+            "OBSTACLE_MET_LATELY" => Some(Self::MetLately),
             "OBSTACLE_NONE" => Some(Self::None),
             _ => None,
         }
