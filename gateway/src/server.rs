@@ -51,7 +51,7 @@ use counts::Counts;
 pub use counts::Refused;
 use ice::Ice;
 pub use listen::bind;
-pub use matchmakers::{Address, Carrier, Connector, Matchmakers, MemoryDialer};
+pub use matchmakers::{Address, Carrier, Connector, Matchmakers, MemoryDialer, sources};
 use places::Places;
 use readiness::Readiness;
 pub use tls::{Tls, TlsAddress};

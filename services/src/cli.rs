@@ -18,12 +18,15 @@ mod proxies;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod tool;
 mod turn;
 mod values;
+mod watching;
 
 pub(crate) use gateway::GatewayArgs;
 pub(crate) use matchmaker::MatchmakerArgs;
 pub(crate) use tls::{LinkTlsArgs, PortAccess, PortArgs, TlsArgs};
+pub(crate) use tool::{Filtered, Listed, Server, ToolVerb, Trust, Watch};
 pub(crate) use values::{MatchmakerUrl, MatchmakerUrls};
 use values::{Milliseconds, positive_milliseconds, socket_address};
 
@@ -60,6 +63,8 @@ pub(crate) enum Verb {
     Matchmaker(Matchmaker),
     /// Asks a running process whether it is well, and ends with 0 if so: for containers.
     Healthcheck(Healthcheck),
+    #[command(flatten)]
+    Tool(ToolVerb),
 }
 
 #[derive(Debug, Args)]

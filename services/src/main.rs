@@ -16,6 +16,7 @@ mod process;
 mod shutdown;
 mod telemetry;
 mod tls;
+mod tool;
 
 use cli::Verb;
 use failure::Failure;
@@ -44,5 +45,6 @@ fn run() -> Result<(), Failure> {
         Verb::Gateway(args) => process::gateway(args),
         Verb::Matchmaker(args) => process::matchmaker(args),
         Verb::Healthcheck(args) => healthcheck::run(&args),
+        Verb::Tool(verb) => tool::run(&verb),
     }
 }

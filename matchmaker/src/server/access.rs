@@ -142,8 +142,8 @@ pub(crate) struct Demands {
     pub(crate) tokens: Option<watch::Receiver<Arc<QueryTokens>>>,
     pub(crate) complaints: Arc<Seldom>,
     /// Whether who came by the file system needs no certificate.
-    trusts_files: bool,
-    is_off: bool,
+    pub(crate) trusts_files: bool,
+    pub(crate) is_off: bool,
 }
 
 impl Demands {

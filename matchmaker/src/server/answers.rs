@@ -31,7 +31,6 @@ pub(crate) fn stats(machine: &Matchmaker, clock: &Clock, now: Time) -> v1::Stats
         start_time: Some(timestamp(clock, Time::ZERO)),
         pools: waited_in(machine, now).map(pool).collect(),
         time_to_match: None,
-        quarantined: pool.quarantined,
     }
 }
 
@@ -84,6 +83,7 @@ fn pool(pool: PoolView<'_>) -> v1::PoolStats {
         waiting: pool.waiting as u64,
         oldest_wait: pool.oldest_wait.try_into().ok(),
         time_to_match: None,
+        quarantined: pool.quarantined,
     }
 }
 

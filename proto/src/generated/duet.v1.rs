@@ -1113,9 +1113,12 @@ pub struct PoolStats {
     /// How long its longest waiter has waited.
     #[prost(message, optional, tag = "3")]
     pub oldest_wait: ::core::option::Option<::prost_types::Duration>,
-    /// How long those who were matched in it lately had waited.
+    /// How long those who were matched in it lately had waited, in quarantine or not.
     #[prost(message, optional, tag = "4")]
     pub time_to_match: ::core::option::Option<TimeToMatch>,
+    /// Whether these are its waiters in quarantine, who meet only each other.
+    #[prost(bool, tag = "5")]
+    pub quarantined: bool,
 }
 /// One client's identity.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
