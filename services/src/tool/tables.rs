@@ -185,7 +185,7 @@ fn party(party: Option<&v1::Party>) -> String {
 
 fn table<const N: usize>(head: [&str; N], rows: impl Iterator<Item = [String; N]>) -> String {
     let mut table = Table::new();
-    table.load_preset(NOTHING).set_header(head).add_rows(rows);
+    table.load_style(NOTHING).set_header(head).add_rows(rows);
     table.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>().join("\n")
 }
 

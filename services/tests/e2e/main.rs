@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may")]
 
+mod administration;
 mod base;
 mod certificates;
 mod client;
@@ -28,6 +29,7 @@ mod settings;
 mod simulation;
 mod survival;
 mod tls;
+mod tool;
 mod turmoil;
 mod turn;
 mod unix;

@@ -104,7 +104,7 @@ async fn a_snapshot_is_of_the_moment_that_events_follow() {
 
     gateway.send(frame(1, Up::Leave { attempt: 2 }));
     let (Happened::RoomEnded(ended), _, _) = next_of_rooms(&mut watch).await else { panic!("another event") };
-    assert_eq!((ended.room, ended.pool.as_str()), (room.name, "default"));
+    assert_eq!((&ended.room, ended.pool.as_str()), (&room.name, "default"));
     assert_eq!(ended.reason(), v1::room_ended::EndReason::Left);
     assert_eq!(ended.members[0].session, format!("sessions/{}", client(1)), "who left comes first");
     meet(&mut gateway, 3).await;
