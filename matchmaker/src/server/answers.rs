@@ -29,14 +29,14 @@ pub(crate) fn stats(machine: &Matchmaker, clock: &Clock, now: Time) -> v1::Stats
         matches_total: stats.matches,
         forwarded_total: stats.forwarded,
         start_time: Some(timestamp(clock, Time::ZERO)),
-        pools: waited_in(machine, now).map(pool).collect(),
+        pools: told_of(machine, now).map(pool).collect(),
         time_to_match: None,
     }
 }
 
 /// The pools that are told of.
-pub(crate) fn waited_in(machine: &Matchmaker, now: Time) -> impl Iterator<Item = PoolView<'_>> {
-    machine.pools(now).filter(|pool| pool.waiting > 0).take(POOLS_MOST)
+pub(crate) fn told_of(machine: &Matchmaker, now: Time) -> impl Iterator<Item = PoolView<'_>> {
+    machine.pools(now).take(POOLS_MOST)
 }
 
 pub(crate) fn session(session: SessionView<'_>, clock: &Clock) -> v1::Session {
@@ -81,8 +81,9 @@ fn pool(pool: PoolView<'_>) -> v1::PoolStats {
     v1::PoolStats {
         pool: pool.name.as_str().to_owned(),
         waiting: pool.waiting as u64,
-        oldest_wait: pool.oldest_wait.try_into().ok(),
+        oldest_wait: if pool.waiting > 0 { pool.oldest_wait.try_into().ok() } else { None },
         time_to_match: None,
+        talking: pool.talking as u64,
         quarantined: pool.quarantined,
     }
 }

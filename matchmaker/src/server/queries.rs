@@ -25,7 +25,7 @@ pub(crate) struct MatchmakerService {
 impl Matchmaker for MatchmakerService {
     async fn get_stats(&self, _: Request<v1::GetStatsRequest>) -> Result<Response<v1::Stats>, Status> {
         let (mut stats, pools, now) = self.replica.ask(|machine, clock, now| {
-            let pools: Vec<PoolName> = answers::waited_in(machine, now).map(|pool| pool.name.clone()).collect();
+            let pools: Vec<PoolName> = answers::told_of(machine, now).map(|pool| pool.name.clone()).collect();
             (answers::stats(machine, clock, now), pools, now)
         });
         let waits = self.replica.waits();

@@ -28,6 +28,7 @@ fn pool_stats(pool: &v1::PoolStats) -> Value {
         ("oldestWait", duration(pool.oldest_wait.as_ref())),
         ("timeToMatch", waits(pool.time_to_match.as_ref())),
         ("quarantined", pool.quarantined.into()),
+        ("talking", pool.talking.into()),
     ])
 }
 

@@ -32,9 +32,17 @@ pub(super) fn stats(stats: &v1::Stats) -> String {
     let rows = stats.pools.iter().map(|pool| {
         let [p50, p90, p99] = percentiles(pool.time_to_match.as_ref());
         let name = if pool.quarantined { format!("{} (quarantine)", pool.pool) } else { pool.pool.clone() };
-        [shown(&name), pool.waiting.to_string(), wait(pool.oldest_wait.as_ref()), p50, p90, p99]
+        [
+            shown(&name),
+            pool.waiting.to_string(),
+            wait(pool.oldest_wait.as_ref()),
+            pool.talking.to_string(),
+            p50,
+            p90,
+            p99,
+        ]
     });
-    format!("{text}\n{}", table(["POOL", "WAITING", "LONGEST", "P50", "P90", "P99"], rows))
+    format!("{text}\n{}", table(["POOL", "WAITING", "LONGEST", "TALKING", "P50", "P90", "P99"], rows))
 }
 
 pub(super) fn pools(pools: &[v1::Pool]) -> String {
@@ -186,7 +194,7 @@ fn party(party: Option<&v1::Party>) -> String {
 fn table<const N: usize>(head: [&str; N], rows: impl Iterator<Item = [String; N]>) -> String {
     let mut table = Table::new();
     table.load_style(NOTHING).set_header(head).add_rows(rows);
-    table.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>().join("\n")
+    table.lines().map(|line| line.trim().to_owned()).collect::<Vec<_>>().join("\n")
 }
 
 fn percentiles(waits: Option<&v1::TimeToMatch>) -> [String; 3] {

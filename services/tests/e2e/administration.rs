@@ -60,6 +60,7 @@ async fn a_blocked_user_is_closed_with_4410_and_so_is_whoever_proves_to_be_the_s
         let duet = Deployment::with(shape, &["--jwt-secret", secret], &["--admin-token-file", &file]);
         let token = token(secret, "eve");
         let mut eve = Client::connect_with(&duet.gateway, &token).await;
+        eve.expect("authenticated").await;
         eve.available().await;
         eve.expect("waiting").await;
         let mut admin = admin(&duet.matchmaker).await;
@@ -75,6 +76,7 @@ async fn a_blocked_user_is_closed_with_4410_and_so_is_whoever_proves_to_be_the_s
         assert_eq!(u16::from(later.closed().await.code), 4410);
         admin.unblock_user(with_token(v1::UnblockUserRequest { user_id: "eve".into() })).await.unwrap();
         let mut eve = Client::connect_with(&duet.gateway, &token).await;
+        eve.expect("authenticated").await;
         eve.available().await;
         eve.expect("waiting").await;
     }

@@ -70,6 +70,7 @@ fn every_setting_of_the_tool_is_in_its_help_and_in_the_operations_page() {
     {
         let (status, help, _) = run(&[verb, "--help"], &[]);
         assert_eq!(status, Some(0), "{verb}");
+        let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
         for name in ["SERVER", "TOKEN_FILE", "CA_FILE", "CERT_FILE", "KEY_FILE", "TLS_NAME", "TIMEOUT_MS"] {
             assert!(help.contains(&format!("[env: DUET_{name}")), "{verb} --help does not name DUET_{name}");
             assert!(page.contains(&format!("`DUET_{name}`")), "docs/operations.md does not name DUET_{name}");
