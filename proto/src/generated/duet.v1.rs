@@ -1076,7 +1076,7 @@ pub struct Stats {
     /// When the process started.
     #[prost(message, optional, tag = "8")]
     pub start_time: ::core::option::Option<::prost_types::Timestamp>,
-    /// Pools with somebody waiting, in the order of their names; at most 1,000.
+    /// Pools with somebody waiting or talking, in the order of their names; at most 1,000.
     #[prost(message, repeated, tag = "9")]
     pub pools: ::prost::alloc::vec::Vec<PoolStats>,
     /// How long those who were matched lately had waited, of all pools.
@@ -1110,7 +1110,7 @@ pub struct PoolStats {
     /// Sessions in its queue.
     #[prost(uint64, tag = "2")]
     pub waiting: u64,
-    /// How long its longest waiter has waited.
+    /// How long its longest waiter has waited; absent when nobody waits.
     #[prost(message, optional, tag = "3")]
     pub oldest_wait: ::core::option::Option<::prost_types::Duration>,
     /// How long those who were matched in it lately had waited, in quarantine or not.
@@ -1119,6 +1119,9 @@ pub struct PoolStats {
     /// Whether these are its waiters in quarantine, who meet only each other.
     #[prost(bool, tag = "5")]
     pub quarantined: bool,
+    /// Sessions of its rooms.
+    #[prost(uint64, tag = "6")]
+    pub talking: u64,
 }
 /// One client's identity.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
