@@ -32,5 +32,6 @@ pub use administration::SetLogFilter;
 pub use events::{Happening, Subscription};
 pub use link::LinkEnd;
 pub use replica::Replica;
+pub use seldom::Seldom;
 pub use serve::{Door, PortConfig, Ports};
 pub use tls::PortTls;

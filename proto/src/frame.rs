@@ -10,11 +10,13 @@ use bytes::Bytes;
 use crate::ids::{ClientId, RoomId, SessionNumber, TicketNumber};
 use crate::token::TokenHash;
 
+mod assigned;
 mod resumable;
 mod weight;
 mod wire;
 mod wishes;
 
+pub use assigned::Assigned;
 pub use resumable::{LastRoom, Resumable, SessionEndedReason, SessionResumed};
 
 pub use wire::InvalidFrame;
@@ -113,12 +115,14 @@ pub struct Identity {
     /// For how much longer the proof holds, at the time of the frame; `None`: without end. Whole milliseconds: the rest is lost on
     /// the wire.
     pub expires_in: Option<Duration>,
+    /// What the token says of the session's wishes.
+    pub assigned: Option<Box<Assigned>>,
 }
 
 impl Identity {
     /// Somebody who says so.
     pub fn unverified(user: String) -> Self {
-        Identity { user, verified: false, public_claims: None, expires_in: None }
+        Identity { user, verified: false, public_claims: None, expires_in: None, assigned: None }
     }
 }
 

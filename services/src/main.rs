@@ -1,4 +1,5 @@
-//! Duet's executable. Its verbs are its processes: standalone, gateway, matchmaker; and a check for containers.
+//! Duet's executable. Its verbs are its processes: standalone, gateway, matchmaker; and a check for containers and a
+//! simulation of matching for operators.
 //!
 //! It reads the settings, joins the two halves that don't know each other, and ends them on a signal. It decides nothing about
 //! clients.
@@ -14,9 +15,11 @@ mod healthcheck;
 mod metrics;
 mod process;
 mod shutdown;
+mod simulate;
 mod telemetry;
 mod tls;
 mod tool;
+mod webhooks;
 
 use cli::Verb;
 use failure::Failure;
@@ -46,5 +49,6 @@ fn run() -> Result<(), Failure> {
         Verb::Matchmaker(args) => process::matchmaker(args),
         Verb::Healthcheck(args) => healthcheck::run(&args),
         Verb::Tool(verb) => tool::run(&verb),
+        Verb::Simulate(args) => simulate::run(&args),
     }
 }

@@ -17,6 +17,7 @@ use crate::failure::Failure;
 use crate::files::Files;
 use crate::metrics::Metrics;
 use crate::shutdown::Signals;
+use crate::webhooks::{Counts, Webhooks};
 
 mod greeting;
 mod grpc_socket;
@@ -35,26 +36,30 @@ pub(crate) fn standalone(args: cli::Standalone) -> Result<(), Failure> {
         let access = args.ports.read(args.grpc_listen, &mut files)?;
         let verifier = verifier(&args.gateway)?;
         let ice = args.gateway.turn.settings()?;
+        let webhooks = args.webhooks.settings()?;
         let (listeners, address) = bind_gateway(&args.gateway)?;
         let ports = BoundPorts::bind(args.grpc_listen, &args.ports, access).await?;
         let metrics = bind_metrics(&args.operations).await?;
         files.keep();
         let replica = Replica::start(args.matchmaker.name(), args.matchmaker.config(args.link.queue()));
         signals.or_when(replica.drain_asked());
+        let counts = Counts::default();
+        let webhooks = webhooks.map(|settings| Webhooks::start(settings, replica.events(), counts.clone()));
         let dial = replica.clone();
         let matchmakers = Matchmakers::Memory(MemoryDialer::new(move |hello| dial.connect(hello)));
         let is_encrypted = tls.is_some();
         let settings = Settings { tls, ..args.gateway.settings(address.port(), verifier, &args.link, ice) };
         let gateway = start_gateway(settings, listeners, matchmakers)?;
-        serve_metrics(metrics, &gateway);
+        serve_metrics(metrics, &gateway, webhooks.is_some().then_some(counts));
         greeting::standalone(address, is_encrypted, &ports);
         let config = port_config(&args.ports, &args.link, &args.drain);
         let open = |ports| Port::open(replica, ports, None, config);
         let port = ports.is_any().then(|| open(ports));
-        let deadline = run_gateway(gateway, &mut signals, args.drain.drain_limit_ms.0).await?;
+        let mut deadline = run_gateway(gateway, &mut signals, args.drain.drain_limit_ms.0).await?;
         if let Some(port) = port {
-            port.close(&mut signals, deadline).await;
+            deadline = port.close(&mut signals, deadline).await;
         }
+        drain_webhooks(webhooks, &mut signals, deadline).await;
         Ok(())
     })
 }
@@ -74,7 +79,7 @@ pub(crate) fn gateway(args: cli::Gateway) -> Result<(), Failure> {
         let is_encrypted = tls.is_some();
         let settings = Settings { tls, ..args.gateway.settings(address.port(), verifier, &args.link, ice) };
         let gateway = start_gateway(settings, listeners, matchmakers)?;
-        serve_metrics(metrics, &gateway);
+        serve_metrics(metrics, &gateway, None);
         greeting::gateway(address, is_encrypted, &args.matchmaker_url.0);
         run_gateway(gateway, &mut signals, args.drain.drain_limit_ms.0).await.map(drop)
     })
@@ -87,16 +92,19 @@ pub(crate) fn matchmaker(args: cli::Matchmaker) -> Result<(), Failure> {
         let mut files = Files::listen()?;
         check_matchmaker(&args.matchmaker)?;
         let access = args.ports.read(Some(args.grpc_listen), &mut files)?;
+        let webhooks = args.webhooks.settings()?;
         let ports = BoundPorts::bind(Some(args.grpc_listen), &args.ports, access).await?;
         files.keep();
         let socket = args.grpc_socket.as_deref().map(GrpcSocket::bind).transpose()?;
         let replica = Replica::start(args.matchmaker.name(), args.matchmaker.config(args.link.queue()));
+        let webhooks = webhooks.map(|settings| Webhooks::start(settings, replica.events(), Counts::default()));
         greeting::matchmaker(&ports, args.grpc_socket.as_deref());
         signals.or_when(replica.drain_asked());
         let port = Port::open(replica, ports, socket, port_config(&args.ports, &args.link, &args.drain));
         let signal = signals.next().await;
         tracing::info!(signal, "draining");
-        port.close(&mut signals, Instant::now() + args.drain.drain_limit_ms.0).await;
+        let deadline = port.close(&mut signals, Instant::now() + args.drain.drain_limit_ms.0).await;
+        drain_webhooks(webhooks, &mut signals, deadline).await;
         Ok(())
     })
 }
@@ -146,10 +154,13 @@ async fn bind_metrics(args: &OperationsArgs) -> Result<Option<Metrics>, Failure>
     }
 }
 
-fn serve_metrics(metrics: Option<Metrics>, gateway: &Gateway) {
+fn serve_metrics(metrics: Option<Metrics>, gateway: &Gateway, webhooks: Option<Counts>) {
     let Some(mut metrics) = metrics else { return };
     tracing::info!(address = metrics.address().map(tracing::field::display), "metrics are at /metrics");
     metrics.gateway(gateway.figures());
+    if let Some(counts) = webhooks {
+        metrics.webhooks(counts);
+    }
     metrics.serve();
 }
 
@@ -175,19 +186,29 @@ async fn run_gateway(mut gateway: Gateway, signals: &mut Signals, drain_limit: D
             });
         }
     }
-    let deadline = Instant::now() + drain_limit;
-    orderly(gateway.drain(), signals, deadline).await;
+    let deadline = orderly(gateway.drain(), signals, Instant::now() + drain_limit).await;
     gateway.stop();
     Ok(deadline)
 }
 
-/// Waits for an orderly end, but not past the deadline or another signal.
-async fn orderly(end: impl Future<Output = ()>, signals: &mut Signals, deadline: Instant) {
+/// Waits for an orderly end, but not past the deadline or another signal. The deadline of what is left to end.
+async fn orderly(end: impl Future<Output = ()>, signals: &mut Signals, deadline: Instant) -> Instant {
     tokio::select! {
-        () = end => tracing::info!("drained"),
+        () = end => {
+            tracing::info!("drained");
+            return deadline;
+        }
         () = sleep_until(deadline) => tracing::warn!("the drain's limit has passed; what is left is dropped"),
         signal = signals.next() => tracing::warn!(signal, "a second signal; what is left is dropped"),
     }
+    Instant::now()
+}
+
+/// Webhooks go last: all that has ended may be worth one.
+async fn drain_webhooks(webhooks: Option<Webhooks>, signals: &mut Signals, deadline: Instant) {
+    let Some(mut webhooks) = webhooks else { return };
+    orderly(webhooks.drain(deadline), signals, deadline).await;
+    webhooks.end();
 }
 
 /// The matchmaker's gRPC port while it serves.
@@ -206,13 +227,14 @@ impl Port {
         Port { close, served }
     }
 
-    async fn close(self, signals: &mut Signals, deadline: Instant) {
+    /// The deadline of what is left to end.
+    async fn close(self, signals: &mut Signals, deadline: Instant) -> Instant {
         drop(self.close);
         let served = async {
             if self.served.await.is_err() {
                 tracing::error!("the gRPC port panicked");
             }
         };
-        orderly(served, signals, deadline).await;
+        orderly(served, signals, deadline).await
     }
 }

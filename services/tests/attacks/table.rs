@@ -17,7 +17,10 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("F21", "gateway/tests/autobahn/run: the Autobahn cases against the gateway"),
     ("R07", "bench: memory of an idle connection, docs/benchmarks.md; services/tests/e2e/crowd.rs"),
     ("R08", "services/tests/e2e/survival.rs: all clients of a restarted process at once"),
-    ("T13", "services/tests/e2e/administration.rs, matchmaker/tests/it/server/admin.rs: a blocked user is refused however it comes back"),
+    (
+        "T13",
+        "services/tests/e2e/administration.rs, matchmaker/tests/it/server/admin.rs: a blocked user is refused however it comes back",
+    ),
     ("T15", "services/tests/e2e/closing.rs: no token and no SDP in a log at `trace`; unit tests of `Debug`"),
     ("S07", "matchmaker/tests/it/rules and services/tests/e2e/simulation.rs: whoever is left has the old place"),
     ("W02", "client/e2e with coturn: relay-only"),

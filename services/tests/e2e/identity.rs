@@ -19,17 +19,17 @@ use crate::client::{Client, pause};
 use crate::http::{get, upgrade};
 use crate::process::{Deployment, Duet, GATEWAY, SHAPES};
 
-const SECRET: &str = "a secret of at least 32 bytes, for tests";
+pub(crate) const SECRET: &str = "a secret of at least 32 bytes, for tests";
 
 /// A token that is good for so many seconds.
-fn token(user: &str, seconds: u64) -> String {
+pub(crate) fn token(user: &str, seconds: u64) -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
     let claims =
         json!({ "sub": user, "exp": now + seconds, "name": user.to_uppercase(), "email": "secret@example.com" });
     encode(&Header::default(), &claims, &EncodingKey::from_secret(SECRET.as_bytes())).unwrap()
 }
 
-fn auth(token: &str) -> String {
+pub(crate) fn auth(token: &str) -> String {
     json!({ "type": "auth", "token": token }).to_string()
 }
 
@@ -135,7 +135,7 @@ async fn who_shows_no_token_or_an_old_one_is_sent_away() {
 }
 
 /// Publishes a text by https, whatever is asked for; the port.
-async fn publish(identity: &Identity, text: String) -> u16 {
+pub(crate) async fn publish(identity: &Identity, text: String) -> u16 {
     let chain = vec![CertificateDer::from_pem_slice(identity.certificate.as_bytes()).unwrap()];
     let key = PrivateKeyDer::from_pem_slice(identity.key.as_bytes()).unwrap();
     let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()));

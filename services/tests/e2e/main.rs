@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may")]
 
 mod administration;
+mod assigned;
 mod base;
 mod certificates;
 mod client;
@@ -26,6 +27,7 @@ mod raw;
 mod request;
 mod resuming;
 mod settings;
+mod simulate;
 mod simulation;
 mod survival;
 mod tls;
@@ -34,3 +36,4 @@ mod turmoil;
 mod turn;
 mod unix;
 mod vanishing;
+mod webhooks;
