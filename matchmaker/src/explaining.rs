@@ -99,7 +99,8 @@ impl Matchmaker {
         }
         let pool = self.pools.get(&PoolKey { name: wishes.pool.clone(), quarantined: false })?;
         let insists_on_nothing = wishes.tags().is_empty() && wishes.region().is_none();
-        let mut there = pool.for_seeker(wishes, insists_on_nothing).flat_map(|lane| lane.values()).take(LOOKED_AT_MOST);
+        let mut there =
+            pool.for_seeker(wishes, insists_on_nothing).flat_map(|(_, lane)| lane.values()).take(LOOKED_AT_MOST);
         if there.any(|waiter| self.is_present(*waiter)) {
             return Some(Duration::ZERO);
         }
