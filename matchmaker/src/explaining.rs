@@ -143,12 +143,14 @@ impl Matchmaker {
         let [is_wide, is_other_wide] = [session, candidate].map(|one| self.is_wide(one, now));
         let wants_none = |wishes: &Wishes, is_wide| is_wide || wishes.tags().is_empty();
         let shares = one.tags().iter().any(|tag| other.tags().contains(tag));
-        if !shares && !(wants_none(one, is_wide) && wants_none(other, is_other_wide)) {
+        let want_none = wants_none(one, is_wide) && wants_none(other, is_other_wide);
+        if !(shares || want_none) {
             return Obstacle::Tags;
         }
         let anywhere = |wishes: &Wishes, is_wide| is_wide || wishes.region().is_none();
         let is_there = one.region().is_some() && one.region() == other.region();
-        if !is_there && !(anywhere(one, is_wide) && anywhere(other, is_other_wide)) {
+        let are_anywhere = anywhere(one, is_wide) && anywhere(other, is_other_wide);
+        if !(is_there || are_anywhere) {
             return Obstacle::Region;
         }
         let population = self.pools.get(&key).map_or(0, |pool| pool.waiting() + pool.talking());

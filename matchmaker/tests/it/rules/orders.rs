@@ -37,7 +37,7 @@ fn both_of_a_closed_room_go_back_and_meet_others_first() {
     let matched = told.iter().filter(|line| line.contains("matched")).count();
     assert_eq!(
         (&told[..2], matched),
-        (&["a left 1.0 closed requeued".into(), "b left 1.0 closed requeued".into()][..], 2)
+        (&["b left 1.0 closed requeued".into(), "a left 1.0 closed requeued".into()][..], 2)
     );
     assert!(told.iter().all(|line| !line.contains("matched 1.1 b") && !line.contains("matched 1.1 a")), "{told:?}");
     assert_eq!(world.order(|machine| assert!(!machine.end_room(room, at("30")))), [""; 0]);
