@@ -27,22 +27,29 @@ pub(crate) enum ToolVerb {
     /// Shows what happens, as it happens, until Ctrl-C.
     Watch(Watch),
     /// Ends a room: both sides hear `partner-left` with reason `closed`.
+    #[command(mut_arg("name", |name| name.value_name("ROOM").help("The room's id")))]
     CloseRoom(Named),
     /// Ends a session: its client's socket is closed with 4410.
+    #[command(mut_arg("name", |name| name.value_name("SESSION").help("The session's id: the client's clientId")))]
     Disconnect(Named),
     /// Keeps a verified user out for a time.
     Block(Block),
     /// Lets a user in again.
+    #[command(mut_arg("name", |name| name.value_name("USER").help("The user's id, as tokens prove it")))]
     Unblock(Named),
     /// Lists those who are kept out.
     Blocked(Listed),
     /// Matches nobody in a pool, and takes no newcomers into it, until it is resumed.
+    #[command(mut_arg("name", |name| name.value_name("POOL").help("The pool's name")))]
     Pause(Named),
     /// Matches in a pool again.
+    #[command(mut_arg("name", |name| name.value_name("POOL").help("The pool's name")))]
     Resume(Named),
     /// Shows why a session that waits is not matched.
+    #[command(mut_arg("name", |name| name.value_name("SESSION").help("The session's id: the client's clientId")))]
     Explain(Named),
     /// Sets what the matchmaker logs, as RUST_LOG does, until it ends.
+    #[command(mut_arg("name", |name| name.value_name("FILTER").help("Directives as those of RUST_LOG")))]
     Log(Named),
     /// Ends the matchmaker's process in order, as SIGTERM does.
     Drain(Server),
@@ -176,7 +183,7 @@ pub(crate) struct Watch {
 
 #[derive(Debug, Args)]
 pub(crate) struct Named {
-    /// A room's id, a session's id, a user's id, a pool's name, or a filter of the log, as the verb asks
+    /// What the verb is about
     pub(crate) name: String,
     #[command(flatten)]
     pub(crate) server: Server,
