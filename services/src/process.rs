@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 
-use crate::cli::{self, GatewayArgs, MatchmakerArgs, OperationsArgs};
+use crate::cli::{self, GatewayArgs, MatchmakerArgs};
 use crate::failure::Failure;
 use crate::files::Files;
 use crate::metrics::Metrics;
@@ -31,6 +31,7 @@ pub(crate) fn standalone(args: cli::Standalone) -> Result<(), Failure> {
     runtime(Builder::new_current_thread())?.block_on(async {
         let mut signals = Signals::listen()?;
         let mut files = Files::listen()?;
+        let push = args.operations.otlp.push("duet-standalone")?;
         let tls = args.tls.read(&mut files)?;
         check_matchmaker(&args.matchmaker)?;
         let access = args.ports.read(args.grpc_listen, &mut files)?;
@@ -39,7 +40,7 @@ pub(crate) fn standalone(args: cli::Standalone) -> Result<(), Failure> {
         let webhooks = args.webhooks.settings()?;
         let (listeners, address) = bind_gateway(&args.gateway)?;
         let ports = BoundPorts::bind(args.grpc_listen, &args.ports, access).await?;
-        let metrics = bind_metrics(&args.operations).await?;
+        let mut metrics = Metrics::bind(args.operations.metrics_listen, push).await?;
         files.keep();
         let replica = Replica::start(args.matchmaker.name(), args.matchmaker.config(args.link.queue()));
         signals.or_when(replica.drain_asked());
@@ -50,7 +51,12 @@ pub(crate) fn standalone(args: cli::Standalone) -> Result<(), Failure> {
         let is_encrypted = tls.is_some();
         let settings = Settings { tls, ..args.gateway.settings(address.port(), verifier, &args.link, ice) };
         let gateway = start_gateway(settings, listeners, matchmakers)?;
-        serve_metrics(metrics, &gateway, webhooks.is_some().then_some(counts));
+        metrics.gateway(gateway.figures());
+        metrics.matchmaker(replica.clone());
+        if webhooks.is_some() {
+            metrics.webhooks(counts);
+        }
+        metrics.serve();
         greeting::standalone(address, is_encrypted, &ports);
         let config = port_config(&args.ports, &args.link, &args.drain);
         let open = |ports| Port::open(replica, ports, None, config);
@@ -69,17 +75,19 @@ pub(crate) fn gateway(args: cli::Gateway) -> Result<(), Failure> {
     runtime(Builder::new_current_thread())?.block_on(async {
         let mut signals = Signals::listen()?;
         let mut files = Files::listen()?;
+        let push = args.operations.otlp.push("duet-gateway")?;
         let tls = args.tls.read(&mut files)?;
         let matchmakers = args.link_tls.matchmakers(&args.matchmaker_url, &mut files)?;
         let verifier = verifier(&args.gateway)?;
         let ice = args.gateway.turn.settings()?;
         let (listeners, address) = bind_gateway(&args.gateway)?;
-        let metrics = bind_metrics(&args.operations).await?;
+        let mut metrics = Metrics::bind(args.operations.metrics_listen, push).await?;
         files.keep();
         let is_encrypted = tls.is_some();
         let settings = Settings { tls, ..args.gateway.settings(address.port(), verifier, &args.link, ice) };
         let gateway = start_gateway(settings, listeners, matchmakers)?;
-        serve_metrics(metrics, &gateway, None);
+        metrics.gateway(gateway.figures());
+        metrics.serve();
         greeting::gateway(address, is_encrypted, &args.matchmaker_url.0);
         run_gateway(gateway, &mut signals, args.drain.drain_limit_ms.0).await.map(drop)
     })
@@ -90,14 +98,22 @@ pub(crate) fn matchmaker(args: cli::Matchmaker) -> Result<(), Failure> {
     runtime(Builder::new_multi_thread())?.block_on(async {
         let mut signals = Signals::listen()?;
         let mut files = Files::listen()?;
+        let push = args.operations.otlp.push("duet-matchmaker")?;
         check_matchmaker(&args.matchmaker)?;
         let access = args.ports.read(Some(args.grpc_listen), &mut files)?;
         let webhooks = args.webhooks.settings()?;
         let ports = BoundPorts::bind(Some(args.grpc_listen), &args.ports, access).await?;
+        let mut metrics = Metrics::bind(args.operations.metrics_listen, push).await?;
         files.keep();
         let socket = args.grpc_socket.as_deref().map(GrpcSocket::bind).transpose()?;
         let replica = Replica::start(args.matchmaker.name(), args.matchmaker.config(args.link.queue()));
-        let webhooks = webhooks.map(|settings| Webhooks::start(settings, replica.events(), Counts::default()));
+        let counts = Counts::default();
+        let webhooks = webhooks.map(|settings| Webhooks::start(settings, replica.events(), counts.clone()));
+        metrics.matchmaker(replica.clone());
+        if webhooks.is_some() {
+            metrics.webhooks(counts);
+        }
+        metrics.serve();
         greeting::matchmaker(&ports, args.grpc_socket.as_deref());
         signals.or_when(replica.drain_asked());
         let port = Port::open(replica, ports, socket, port_config(&args.ports, &args.link, &args.drain));
@@ -145,23 +161,6 @@ fn verifier(args: &GatewayArgs) -> Result<Option<Arc<Verifier>>, Failure> {
         tokio::spawn(async move { verifier.keep_keys().await });
     }
     Ok(verifier)
-}
-
-async fn bind_metrics(args: &OperationsArgs) -> Result<Option<Metrics>, Failure> {
-    match args.metrics_listen {
-        Some(address) => Metrics::bind(address).await.map(Some),
-        None => Ok(None),
-    }
-}
-
-fn serve_metrics(metrics: Option<Metrics>, gateway: &Gateway, webhooks: Option<Counts>) {
-    let Some(mut metrics) = metrics else { return };
-    tracing::info!(address = metrics.address().map(tracing::field::display), "metrics are at /metrics");
-    metrics.gateway(gateway.figures());
-    if let Some(counts) = webhooks {
-        metrics.webhooks(counts);
-    }
-    metrics.serve();
 }
 
 fn start_gateway(

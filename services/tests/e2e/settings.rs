@@ -17,6 +17,9 @@ fn a_bad_setting_is_named_and_ends_with_64() {
         (&["standalone"], ("ALLOWED_ORIGIN", "https://a.test/path"), "ALLOWED_ORIGIN"),
         (&["standalone"], ("REQUEUE_ON_PARTNER_LEAVE", "maybe"), "REQUEUE_ON_PARTNER_LEAVE"),
         (&["standalone"], ("RUST_LOG", "duet=nonsense"), "RUST_LOG"),
+        (&["gateway"], ("OTEL_EXPORTER_OTLP_ENDPOINT", "nonsense"), "OTEL_EXPORTER_OTLP_ENDPOINT"),
+        (&["standalone"], ("OTEL_METRIC_EXPORT_INTERVAL", "0"), "--otel-metric-export-interval"),
+        (&["matchmaker"], ("OTEL_METRICS_EXPORTER", "console"), "--otel-metrics-exporter"),
         (&["--nonsense"], ("UNUSED", ""), "--nonsense"),
         (&["nonsense"], ("UNUSED", ""), "nonsense"),
     ] {
