@@ -55,7 +55,7 @@ pub use figures::{Figures, LinkFigures, Passed};
 pub use http_client::HttpClient;
 use ice::Ice;
 pub use listen::bind;
-pub use matchmakers::{Address, Carrier, Connector, Matchmakers, MemoryDialer};
+pub use matchmakers::{Address, Carrier, Connector, Matchmakers, MemoryDialer, sources};
 use places::Places;
 use readiness::Readiness;
 pub use tally::ClientClose;

@@ -36,6 +36,9 @@ impl Matchmaker {
     /// Ends whatever the session does, without a word to anybody but those who watch. Tells of the partner, if it was in a room; the
     /// reason is why that ends.
     pub(crate) fn rest(&mut self, session: SessionKey, reason: PartnerLeftReason, now: Time) -> Option<Parting> {
+        if !matches!(self.sessions[session].state, State::Idle) {
+            self.rested.push(self.sessions[session].client);
+        }
         match self.sessions[session].state {
             State::Idle => None,
             State::Waiting => {
@@ -57,6 +60,7 @@ impl Matchmaker {
     fn part(&mut self, session: SessionKey, room: RoomKey, reason: PartnerLeftReason, now: Time) -> Parting {
         let room = self.close_room(room);
         let survivor = room.partner_of(session);
+        self.rested.push(self.sessions[survivor].client);
         let lasted = now.since(room.created);
         self.loosen(session);
         self.loosen(survivor);

@@ -4,25 +4,32 @@
 //! [`crate::Matchmaker`]; configuration, TLS and process signals to the process around.
 
 mod access;
+mod administration;
 mod answers;
 mod clock;
 mod desk;
 mod events;
 mod figures;
+mod filter;
 mod link;
 mod listener;
 mod names;
 mod paging;
 mod patience;
+mod pools;
 mod queries;
+mod refusals;
 mod replica;
 mod seldom;
 mod serve;
 mod signaling;
 mod timer;
 mod tls;
+mod waits;
+mod watching;
 
-pub use access::{Clients, QueryTokens};
+pub use access::{AdminAccess, Clients, QueryTokens};
+pub use administration::SetLogFilter;
 pub use events::{Happening, Subscription};
 pub use figures::{Figures, PoolFigures};
 pub use link::LinkEnd;

@@ -21,8 +21,10 @@ mod simulate;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod tool;
 mod turn;
 mod values;
+mod watching;
 mod webhooks;
 
 pub(crate) use gateway::GatewayArgs;
@@ -30,6 +32,7 @@ pub(crate) use matchmaker::MatchmakerArgs;
 use otlp::OtlpArgs;
 pub(crate) use simulate::Simulate;
 pub(crate) use tls::{LinkTlsArgs, PortAccess, PortArgs, TlsArgs};
+pub(crate) use tool::{Filtered, Listed, Server, ToolVerb, Trust, Watch};
 pub(crate) use values::{MatchmakerUrl, MatchmakerUrls, is_of_this_host};
 use values::{Milliseconds, positive_milliseconds, socket_address};
 pub(crate) use webhooks::WebhookArgs;
@@ -67,6 +70,8 @@ pub(crate) enum Verb {
     Matchmaker(Matchmaker),
     /// Asks a running process whether it is well, and ends with 0 if so: for containers.
     Healthcheck(Healthcheck),
+    #[command(flatten)]
+    Tool(ToolVerb),
     /// Tells how long people would wait and whom they would meet: the matchmaker in simulated time, without a network.
     Simulate(Simulate),
 }

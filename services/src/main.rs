@@ -18,6 +18,7 @@ mod shutdown;
 mod simulate;
 mod telemetry;
 mod tls;
+mod tool;
 mod webhooks;
 
 use cli::Verb;
@@ -47,6 +48,7 @@ fn run() -> Result<(), Failure> {
         Verb::Gateway(args) => process::gateway(args),
         Verb::Matchmaker(args) => process::matchmaker(args),
         Verb::Healthcheck(args) => healthcheck::run(&args),
+        Verb::Tool(verb) => tool::run(&verb),
         Verb::Simulate(args) => simulate::run(&args),
     }
 }

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use duet_gateway::server::{Ended, Gateway, Matchmakers, MemoryDialer, Settings, Verifier, bind};
 use duet_matchmaker::server::{PortConfig, Replica};
-use duet_proto::link::LinkPings;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -44,6 +43,7 @@ pub(crate) fn standalone(args: cli::Standalone) -> Result<(), Failure> {
         let mut metrics = Metrics::bind(args.operations.metrics_listen, push).await?;
         files.keep();
         let replica = Replica::start(args.matchmaker.name(), args.matchmaker.config(args.link.queue()));
+        signals.or_when(replica.drain_asked());
         let counts = Counts::default();
         let webhooks = webhooks.map(|settings| Webhooks::start(settings, replica.events(), counts.clone()));
         let dial = replica.clone();
@@ -58,7 +58,8 @@ pub(crate) fn standalone(args: cli::Standalone) -> Result<(), Failure> {
         }
         metrics.serve();
         greeting::standalone(address, is_encrypted, &ports);
-        let open = |ports| Port::open(replica, ports, None, args.link.pings(), args.drain.drain_limit_ms.0);
+        let config = port_config(&args.ports, &args.link, &args.drain);
+        let open = |ports| Port::open(replica, ports, None, config);
         let port = ports.is_any().then(|| open(ports));
         let mut deadline = run_gateway(gateway, &mut signals, args.drain.drain_limit_ms.0).await?;
         if let Some(port) = port {
@@ -114,7 +115,8 @@ pub(crate) fn matchmaker(args: cli::Matchmaker) -> Result<(), Failure> {
         }
         metrics.serve();
         greeting::matchmaker(&ports, args.grpc_socket.as_deref());
-        let port = Port::open(replica, ports, socket, args.link.pings(), args.drain.drain_limit_ms.0);
+        signals.or_when(replica.drain_asked());
+        let port = Port::open(replica, ports, socket, port_config(&args.ports, &args.link, &args.drain));
         let signal = signals.next().await;
         tracing::info!(signal, "draining");
         let deadline = port.close(&mut signals, Instant::now() + args.drain.drain_limit_ms.0).await;
@@ -129,6 +131,16 @@ fn runtime(mut builder: Builder) -> Result<Runtime, Failure> {
 
 fn check_matchmaker(args: &MatchmakerArgs) -> Result<(), Failure> {
     args.problem().map_or(Ok(()), |problem| Err(Failure::Setting(problem)))
+}
+
+fn port_config(ports: &cli::PortArgs, link: &cli::LinkArgs, drain: &cli::DrainArgs) -> PortConfig {
+    PortConfig {
+        pings: link.pings(),
+        watchers: ports.admin.max_watchers.into(),
+        heartbeat: ports.admin.watch_heartbeat_ms.0,
+        drain_within: drain.drain_limit_ms.0,
+        ..PortConfig::default()
+    }
 }
 
 fn bind_gateway(args: &GatewayArgs) -> Result<(Vec<std::net::TcpListener>, SocketAddr), Failure> {
@@ -205,15 +217,8 @@ struct Port {
 }
 
 impl Port {
-    fn open(
-        replica: Replica,
-        ports: BoundPorts,
-        socket: Option<GrpcSocket>,
-        pings: LinkPings,
-        drain_limit: Duration,
-    ) -> Self {
+    fn open(replica: Replica, ports: BoundPorts, socket: Option<GrpcSocket>, config: PortConfig) -> Self {
         let (close, closed) = oneshot::channel();
-        let config = PortConfig { pings, drain_within: drain_limit, ..PortConfig::default() };
         let served = tokio::spawn(async move {
             let (socket, _file) = socket.map(GrpcSocket::into_parts).unzip();
             replica.serve(ports.with_unix(socket), config, async { drop(closed.await) }).await;

@@ -1,6 +1,7 @@
 //! What the replica's lock guards: the machine and the links' queues, and how its outputs get from one to the other.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use duet_proto::frame::{Down, DownFrame};
 use duet_proto::link::GatewayHello;
@@ -10,6 +11,7 @@ use tokio::sync::oneshot;
 
 use super::events::Events;
 use super::link::LinkEnd;
+use super::waits::Waits;
 use crate::{Event, LinkKey, Matchmaker, Output, Quarantined, Report, RoomEnded};
 
 /// The machine and its links. Every input is followed by [`Desk::drain`] before the lock is let go.
@@ -23,6 +25,7 @@ pub(crate) struct Desk {
     pub(crate) armed: Option<Time>,
     going_away: bool,
     pub(crate) events: Events,
+    pub(crate) waits: Arc<Waits>,
 }
 
 /// Where a link's frames and its end go.
@@ -35,9 +38,9 @@ struct Outlet {
 }
 
 impl Desk {
-    pub(crate) fn new(machine: Matchmaker, link_queue: Limits) -> Self {
-        let events = Events::new(EVENT_BACKLOG);
-        Desk { machine, link_queue, links: BTreeMap::new(), armed: None, going_away: false, events }
+    pub(crate) fn new(machine: Matchmaker, link_queue: Limits, event_backlog: usize) -> Self {
+        let (events, waits) = (Events::new(event_backlog), Arc::default());
+        Desk { machine, link_queue, links: BTreeMap::new(), armed: None, going_away: false, events, waits }
     }
 
     /// A link begins, unless this matchmaker is going away. Its end is told to the receiver.
@@ -93,6 +96,9 @@ impl Desk {
                     Output::LinkReplaced { link } => self.end(link, LinkEnd::Replaced),
                     Output::Event(event) => {
                         log_event(&event);
+                        if let Event::Matched(made) = &*event {
+                            self.waits.add(&made.pool, made.waited, now);
+                        }
                         self.events.tell(*event);
                     }
                 }
@@ -189,6 +195,8 @@ fn log_event(event: &Event) {
             tracing::info!(reporter = %reporter.client, reported = %reported.client, %room, "a client was reported");
             tracing::debug!(%room, reason, details, "why a client was reported");
         }
+        // What became of a session is in the frames to it.
+        Event::SessionChanged(_) => {}
         Event::Quarantined(Quarantined { party, reporters, lasts }) => {
             tracing::warn!(client = %party.client, reporters, ?lasts, "a client was reported by many and is in quarantine");
         }
@@ -198,6 +206,3 @@ fn log_event(event: &Event) {
         }
     }
 }
-
-/// Events that a subscriber may be behind by.
-const EVENT_BACKLOG: usize = 4096;

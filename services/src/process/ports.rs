@@ -27,7 +27,7 @@ impl BoundPorts {
     pub(super) async fn bind(grpc: Option<SocketAddr>, args: &PortArgs, access: PortAccess) -> Result<Self, Failure> {
         let (links, links_at) = bind(grpc, "GRPC_LISTEN", access.links).await?.unzip();
         let (queries, queries_at) = bind(args.query_listen, "QUERY_LISTEN", access.queries).await?.unzip();
-        let ports = Ports { links, queries, tokens: access.tokens, unix: None };
+        let ports = Ports { links, queries, tokens: access.tokens, admin: access.admin, unix: None };
         Ok(BoundPorts { ports, links: links_at, queries: queries_at })
     }
 

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may")]
 
+mod administration;
 mod assigned;
 mod base;
 mod certificates;
@@ -31,6 +32,7 @@ mod simulate;
 mod simulation;
 mod survival;
 mod tls;
+mod tool;
 mod turmoil;
 mod turn;
 mod unix;

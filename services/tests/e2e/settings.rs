@@ -66,6 +66,23 @@ fn every_setting_is_in_the_help_with_its_variable_and_in_the_operations_page() {
 }
 
 #[test]
+fn every_setting_of_the_tool_is_in_its_help_and_in_the_operations_page() {
+    let page = include_str!("../../../docs/operations.md");
+    for verb in
+        ["stats", "pools", "rooms", "sessions", "watch", "close-room", "disconnect", "block", "explain", "drain"]
+    {
+        let (status, help, _) = run(&[verb, "--help"], &[]);
+        assert_eq!(status, Some(0), "{verb}");
+        let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
+        for name in ["SERVER", "TOKEN_FILE", "CA_FILE", "CERT_FILE", "KEY_FILE", "TLS_NAME", "TIMEOUT_MS"] {
+            assert!(help.contains(&format!("[env: DUET_{name}")), "{verb} --help does not name DUET_{name}");
+            assert!(page.contains(&format!("`DUET_{name}`")), "docs/operations.md does not name DUET_{name}");
+        }
+        assert!(page.contains(&format!("duet {verb}")) || page.contains(&format!(" {verb} ")), "{verb}");
+    }
+}
+
+#[test]
 fn a_port_in_use_is_an_error_even_between_gateways() {
     let holder = TcpListener::bind("127.0.0.1:0").unwrap();
     let duet = Duet::start(&[&["standalone"], GATEWAY].concat());
