@@ -88,6 +88,8 @@ pub struct Settings {
     pub drain_spread: Duration,
     /// How far apart the wakes of a busy worker are at least; zero is no matter how close.
     pub coalesce: Duration,
+    /// Whether debug lines of the log tell clients' addresses.
+    pub log_addresses: bool,
     /// The ICE servers that clients are told.
     pub ice_servers: IceServers,
 }
@@ -135,6 +137,7 @@ impl Default for Settings {
             link_queue: QUEUE_LIMITS,
             drain_spread: Duration::from_secs(10),
             coalesce: Duration::from_micros(250),
+            log_addresses: false,
             ice_servers: IceServers::default(),
         }
     }

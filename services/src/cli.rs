@@ -14,6 +14,7 @@ mod identity;
 mod limits;
 mod matchmaker;
 mod proxies;
+mod telemetry;
 #[cfg(test)]
 mod tests;
 mod tls;
@@ -22,6 +23,7 @@ mod values;
 
 pub(crate) use gateway::GatewayArgs;
 pub(crate) use matchmaker::MatchmakerArgs;
+pub(crate) use telemetry::{LogArgs, LogFormat, TelemetryArgs};
 pub(crate) use tls::{LinkTlsArgs, PortAccess, PortArgs, TlsArgs};
 pub(crate) use values::{MatchmakerUrl, MatchmakerUrls};
 use values::{Milliseconds, positive_milliseconds, socket_address};
@@ -80,6 +82,8 @@ pub(crate) struct Standalone {
     pub(crate) link: LinkArgs,
     #[command(flatten)]
     pub(crate) drain: DrainArgs,
+    #[command(flatten)]
+    pub(crate) telemetry: TelemetryArgs,
 }
 
 #[derive(Debug, Args)]
@@ -99,6 +103,8 @@ pub(crate) struct Gateway {
     pub(crate) link: LinkArgs,
     #[command(flatten)]
     pub(crate) drain: DrainArgs,
+    #[command(flatten)]
+    pub(crate) telemetry: TelemetryArgs,
 }
 
 #[derive(Debug, Args)]
@@ -118,6 +124,8 @@ pub(crate) struct Matchmaker {
     pub(crate) link: LinkArgs,
     #[command(flatten)]
     pub(crate) drain: DrainArgs,
+    #[command(flatten)]
+    pub(crate) telemetry: TelemetryArgs,
 }
 
 #[derive(Debug, Args)]

@@ -19,6 +19,7 @@ mod tls;
 
 use cli::Verb;
 use failure::Failure;
+use telemetry::Telemetry;
 
 fn main() -> ExitCode {
     match run() {
@@ -38,11 +39,10 @@ fn run() -> Result<(), Failure> {
         }
         Err(error) => return Err(Failure::Usage(error.into())),
     };
-    telemetry::start()?;
     match verb {
-        Verb::Standalone(args) => process::standalone(args),
-        Verb::Gateway(args) => process::gateway(args),
-        Verb::Matchmaker(args) => process::matchmaker(args),
+        Verb::Standalone(args) => process::standalone(&Telemetry::start(&args.telemetry)?, args),
+        Verb::Gateway(args) => process::gateway(&Telemetry::start(&args.telemetry)?, args),
+        Verb::Matchmaker(args) => process::matchmaker(&Telemetry::start(&args.telemetry)?, args),
         Verb::Healthcheck(args) => healthcheck::run(&args),
     }
 }

@@ -20,6 +20,7 @@ use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 
 use crate::failure::Failure;
+use crate::telemetry::LostLines;
 
 /// A port that is bound and does not answer yet.
 pub(crate) struct Metrics {
@@ -45,6 +46,11 @@ impl Metrics {
         self.registry.register_collector(Box::new(GatewayCollector(figures)));
     }
 
+    /// Adds what the log has lost.
+    pub(crate) fn log(&mut self, lost: LostLines) {
+        self.registry.register_collector(Box::new(LogCollector(lost)));
+    }
+
     /// Answers for as long as the process runs.
     pub(crate) fn serve(self) {
         let router = Router::new().route("/metrics", get(metrics)).with_state(Arc::new(self.registry));
@@ -64,6 +70,17 @@ async fn metrics(State(registry): State<Arc<Registry>>) -> Response {
             ([(CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], body).into_response()
         }
         Err(fmt::Error) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+#[derive(Debug)]
+struct LogCollector(LostLines);
+
+impl Collector for LogCollector {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let what = "Lines of the log that were lost because nobody read it";
+        let descriptor = encoder.encode_descriptor("log_lines_lost", what, None, MetricType::Counter)?;
+        ConstCounter::new(self.0.count()).encode(descriptor)
     }
 }
 

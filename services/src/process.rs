@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use duet_gateway::server::{Ended, Gateway, Matchmakers, MemoryDialer, Settings, Verifier, bind};
-use duet_matchmaker::server::{PortConfig, Replica};
+use duet_matchmaker::server::{LogFilter, PortConfig, Replica};
 use duet_proto::link::LinkPings;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
@@ -18,6 +18,7 @@ use crate::failure::Failure;
 use crate::files::Files;
 use crate::metrics::Metrics;
 use crate::shutdown::Signals;
+use crate::telemetry::Telemetry;
 
 mod greeting;
 mod grpc_socket;
@@ -27,7 +28,7 @@ use grpc_socket::GrpcSocket;
 use ports::BoundPorts;
 
 /// Gateway and matchmaker in one process.
-pub(crate) fn standalone(args: cli::Standalone) -> Result<(), Failure> {
+pub(crate) fn standalone(telemetry: &Telemetry, args: cli::Standalone) -> Result<(), Failure> {
     runtime(Builder::new_current_thread())?.block_on(async {
         let mut signals = Signals::listen()?;
         let mut files = Files::listen()?;
@@ -45,9 +46,12 @@ pub(crate) fn standalone(args: cli::Standalone) -> Result<(), Failure> {
         let is_encrypted = tls.is_some();
         let settings = Settings { tls, ..args.gateway.settings(address.port(), verifier, &args.link, ice) };
         let gateway = start_gateway(settings, listeners, matchmakers)?;
-        serve_metrics(metrics, &gateway);
+        serve_metrics(metrics, &gateway, telemetry);
         greeting::standalone(address, is_encrypted, &ports);
-        let open = |ports| Port::open(replica, ports, None, args.link.pings(), args.drain.drain_limit_ms.0);
+        let open = |ports| {
+            let (pings, drain_limit) = (args.link.pings(), args.drain.drain_limit_ms.0);
+            Port::open(replica, ports, None, telemetry.log_filter(), pings, drain_limit)
+        };
         let port = ports.is_any().then(|| open(ports));
         let deadline = run_gateway(gateway, &mut signals, args.drain.drain_limit_ms.0).await?;
         if let Some(port) = port {
@@ -58,7 +62,7 @@ pub(crate) fn standalone(args: cli::Standalone) -> Result<(), Failure> {
 }
 
 /// A gateway of its own.
-pub(crate) fn gateway(args: cli::Gateway) -> Result<(), Failure> {
+pub(crate) fn gateway(telemetry: &Telemetry, args: cli::Gateway) -> Result<(), Failure> {
     runtime(Builder::new_current_thread())?.block_on(async {
         let mut signals = Signals::listen()?;
         let mut files = Files::listen()?;
@@ -72,14 +76,14 @@ pub(crate) fn gateway(args: cli::Gateway) -> Result<(), Failure> {
         let is_encrypted = tls.is_some();
         let settings = Settings { tls, ..args.gateway.settings(address.port(), verifier, &args.link, ice) };
         let gateway = start_gateway(settings, listeners, matchmakers)?;
-        serve_metrics(metrics, &gateway);
+        serve_metrics(metrics, &gateway, telemetry);
         greeting::gateway(address, is_encrypted, &args.matchmaker_url.0);
         run_gateway(gateway, &mut signals, args.drain.drain_limit_ms.0).await.map(drop)
     })
 }
 
 /// A matchmaker of its own.
-pub(crate) fn matchmaker(args: cli::Matchmaker) -> Result<(), Failure> {
+pub(crate) fn matchmaker(telemetry: &Telemetry, args: cli::Matchmaker) -> Result<(), Failure> {
     runtime(Builder::new_multi_thread())?.block_on(async {
         let mut signals = Signals::listen()?;
         let mut files = Files::listen()?;
@@ -89,7 +93,8 @@ pub(crate) fn matchmaker(args: cli::Matchmaker) -> Result<(), Failure> {
         let socket = args.grpc_socket.as_deref().map(GrpcSocket::bind).transpose()?;
         let replica = Replica::start(args.matchmaker.name(), args.matchmaker.config(args.link.queue()));
         greeting::matchmaker(&ports, args.grpc_socket.as_deref());
-        let port = Port::open(replica, ports, socket, args.link.pings(), args.drain.drain_limit_ms.0);
+        let (pings, drain_limit) = (args.link.pings(), args.drain.drain_limit_ms.0);
+        let port = Port::open(replica, ports, socket, telemetry.log_filter(), pings, drain_limit);
         let signal = signals.next().await;
         tracing::info!(signal, "draining");
         port.close(&mut signals, Instant::now() + args.drain.drain_limit_ms.0).await;
@@ -128,10 +133,11 @@ async fn bind_metrics(args: &OperationsArgs) -> Result<Option<Metrics>, Failure>
     }
 }
 
-fn serve_metrics(metrics: Option<Metrics>, gateway: &Gateway) {
+fn serve_metrics(metrics: Option<Metrics>, gateway: &Gateway, telemetry: &Telemetry) {
     let Some(mut metrics) = metrics else { return };
     tracing::info!(address = metrics.address().map(tracing::field::display), "metrics are at /metrics");
     metrics.gateway(gateway.figures());
+    metrics.log(telemetry.lost_lines());
     metrics.serve();
 }
 
@@ -183,6 +189,7 @@ impl Port {
         replica: Replica,
         ports: BoundPorts,
         socket: Option<GrpcSocket>,
+        log_filter: LogFilter,
         pings: LinkPings,
         drain_limit: Duration,
     ) -> Self {
@@ -190,7 +197,7 @@ impl Port {
         let config = PortConfig { pings, drain_within: drain_limit, ..PortConfig::default() };
         let served = tokio::spawn(async move {
             let (socket, _file) = socket.map(GrpcSocket::into_parts).unzip();
-            replica.serve(ports.with_unix(socket), config, async { drop(closed.await) }).await;
+            replica.serve(ports.with_unix(socket, log_filter), config, async { drop(closed.await) }).await;
         });
         Port { close, served }
     }

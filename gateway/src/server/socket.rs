@@ -19,11 +19,13 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::sync::mpsc;
 use tokio::task::spawn_local;
 use tokio::time::{Instant, timeout, timeout_at};
+use tracing::field::display;
 
 use super::Ended;
 use super::connection::{Connection, Outgoing, SocketEnd};
 use super::places::{Place, UserPlace};
 use super::worker::{Opening, Worker};
+use crate::addresses::AddressBlock;
 use crate::framing::{self, FrameReader, Received};
 use crate::limits::Traffic;
 use crate::session::Verified;
@@ -72,6 +74,7 @@ where
     let worker = &*worker;
     let counted = worker.count_socket();
     let connection = worker.open(opening);
+    log_beginning(worker, &connection);
     let mut socket = Socket::new(stream, worker, &connection);
     // Given away whole: even an empty rest would hold hyper's buffer for as long as the connection.
     let early = socket.hear_early(already_read);
@@ -79,7 +82,7 @@ where
         Ok(()) => poll_fn(|cx| socket.poll(cx)).await,
         Err(end) => end,
     };
-    tracing::debug!(client = %connection.session.borrow().client(), ?end, "a client's connection ends");
+    tracing::debug!(client = %connection.session.borrow().client(), session = connection.number.0, ?end, "a client's connection ends");
     worker.socket_ended(&connection, end);
     let closing = socket.into_closing();
     let closing = async {
@@ -92,6 +95,13 @@ where
     };
     // Boxed, so that a connection holds the memory for its end only when it ends.
     Box::pin(join(closing, detached)).await;
+}
+
+fn log_beginning(worker: &Worker, connection: &Connection) {
+    let from = connection.from().filter(|_| worker.shared.settings.log_addresses).map(AddressBlock::address);
+    let client = connection.session.borrow().client();
+    let (session, link) = (connection.number.0, connection.link);
+    tracing::debug!(%client, session, worker = worker.index, link, address = from.map(display), "a client connects");
 }
 
 /// Ready when a session without a socket is over. The worker's timer gives it its time.

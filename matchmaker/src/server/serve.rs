@@ -27,6 +27,7 @@ use tonic_health::server::{HealthReporter, HealthService};
 
 use super::access::{Clients, Demands, Guarded, Peer, QueryTokens};
 use super::listener::{self, Incoming, connections};
+use super::log_filter::LogFilter;
 use super::patience::Patience;
 use super::queries::MatchmakerService;
 use super::replica::Replica;
@@ -84,6 +85,8 @@ pub struct Ports {
     pub queries: Option<Door>,
     /// Who asks queries must bear one of these; the newest value counts.
     pub tokens: Option<watch::Receiver<Arc<QueryTokens>>>,
+    /// What changes the process's log, for administrators.
+    pub log_filter: Option<LogFilter>,
 }
 
 impl From<TcpListener> for Ports {
@@ -128,7 +131,7 @@ impl Replica {
     ///
     /// Outside a tokio runtime.
     pub async fn serve(&self, ports: Ports, config: PortConfig, shutdown: impl Future<Output = ()>) {
-        let Ports { links, unix, queries, tokens } = ports;
+        let Ports { links, unix, queries, tokens, log_filter: _ } = ports;
         let health = HealthReporter::new();
         let demands = |clients| Demands { tokens: tokens.clone(), ..Demands::of(clients) };
         let mut entrances: Vec<Entrance<'_, Io>> = Vec::new();

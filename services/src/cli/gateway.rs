@@ -15,6 +15,7 @@ use super::LinkArgs;
 use super::identity::IdentityArgs;
 use super::limits::LimitArgs;
 use super::proxies::ProxyArgs;
+use super::telemetry::ClientLogArgs;
 use super::turn::{IceSettings, TurnArgs};
 use super::values::{Milliseconds, host_name, process_name, resume_window};
 
@@ -60,6 +61,8 @@ pub(crate) struct GatewayArgs {
     proxies: ProxyArgs,
     #[command(flatten)]
     pub(crate) turn: TurnArgs,
+    #[command(flatten)]
+    logs: ClientLogArgs,
 }
 
 impl GatewayArgs {
@@ -109,6 +112,7 @@ impl GatewayArgs {
             drain_spread: self.drain_spread_ms.0,
             coalesce: Duration::from_micros(self.coalesce_us),
             ice_servers: ice.servers,
+            log_addresses: self.logs.log_addresses,
             tls: None,
         }
     }

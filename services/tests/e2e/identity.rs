@@ -19,17 +19,17 @@ use crate::client::{Client, pause};
 use crate::http::{get, upgrade};
 use crate::process::{Deployment, Duet, GATEWAY, SHAPES};
 
-const SECRET: &str = "a secret of at least 32 bytes, for tests";
+pub(crate) const SECRET: &str = "a secret of at least 32 bytes, for tests";
 
 /// A token that is good for so many seconds.
-fn token(user: &str, seconds: u64) -> String {
+pub(crate) fn token(user: &str, seconds: u64) -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
     let claims =
         json!({ "sub": user, "exp": now + seconds, "name": user.to_uppercase(), "email": "secret@example.com" });
     encode(&Header::default(), &claims, &EncodingKey::from_secret(SECRET.as_bytes())).unwrap()
 }
 
-fn auth(token: &str) -> String {
+pub(crate) fn auth(token: &str) -> String {
     json!({ "type": "auth", "token": token }).to_string()
 }
 

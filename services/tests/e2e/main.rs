@@ -14,6 +14,7 @@ mod heard;
 mod http;
 mod identity;
 mod links;
+mod logs;
 mod metrics;
 mod mutual_tls;
 mod phone;

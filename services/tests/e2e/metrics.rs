@@ -7,12 +7,12 @@ use crate::http::{get, upgrade};
 use crate::process::{Deployment, SHAPES};
 
 /// A port that was free a moment ago.
-fn free_address() -> String {
+pub(crate) fn free_address() -> String {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
 }
 
 /// The value of the line that begins so.
-fn value(metrics: &str, line: &str) -> u64 {
+pub(crate) fn value(metrics: &str, line: &str) -> u64 {
     let found = metrics.lines().find_map(|text| text.strip_prefix(line)).unwrap_or_else(|| panic!("no {line}"));
     found.trim().parse().unwrap()
 }

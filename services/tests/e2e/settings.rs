@@ -17,6 +17,9 @@ fn a_bad_setting_is_named_and_ends_with_64() {
         (&["standalone"], ("ALLOWED_ORIGIN", "https://a.test/path"), "ALLOWED_ORIGIN"),
         (&["standalone"], ("REQUEUE_ON_PARTNER_LEAVE", "maybe"), "REQUEUE_ON_PARTNER_LEAVE"),
         (&["standalone"], ("RUST_LOG", "duet=nonsense"), "RUST_LOG"),
+        (&["matchmaker"], ("LOG_FORMAT", "xml"), "LOG_FORMAT"),
+        (&["gateway"], ("LOG_QUEUE_LINES", "0"), "LOG_QUEUE_LINES"),
+        (&["gateway"], ("LOG_ADDRESSES", "some"), "LOG_ADDRESSES"),
         (&["--nonsense"], ("UNUSED", ""), "--nonsense"),
         (&["nonsense"], ("UNUSED", ""), "nonsense"),
     ] {
