@@ -15,7 +15,7 @@ use duet_proto::time::Time;
 use duet_proto::v1;
 use prost::Message;
 
-use crate::crowd::Crowd;
+use crate::crowd::{Crowd, Meeting};
 use crate::wire;
 
 /// One part, and what does it so many times.
@@ -127,7 +127,7 @@ fn session_hears(count: u64) {
 }
 
 fn matchmaker_forwards(count: u64) {
-    let mut crowd = Crowd::new(0);
+    let mut crowd = Crowd::new(0, Meeting::Anybody);
     crowd.begin_to_meet();
     let text = Bytes::from_static(CANDIDATE.as_bytes());
     for seq in 1..=count {
@@ -140,7 +140,7 @@ fn matchmaker_forwards(count: u64) {
 }
 
 fn meetings(count: u64) {
-    let mut crowd = Crowd::new(1_000);
+    let mut crowd = Crowd::new(1_000, Meeting::Anybody);
     (0..count).for_each(|_| crowd.meet());
 }
 

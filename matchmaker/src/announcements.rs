@@ -58,17 +58,9 @@ impl Matchmaker {
     fn attach_new(&mut self, link: LinkKey, number: SessionNumber, attach: Attach, now: Time) -> Result<(), Breach> {
         let told = attach.resumable.as_ref().map(|resumable| (resumable.detached, resumable.client_seq));
         let session = self.sessions.insert(Session {
-            link,
-            number,
-            client: attach.client,
             identity: attach.identity.map(|identity| Known::new(identity, now)),
-            attached: now,
-            ticket: TicketNumber::default(),
-            wish: None,
-            state: State::Idle,
-            last_partner: None,
-            apart: Vec::new(),
             resumable: attach.resumable.map(|announced| Box::new(Resumable::announced(*announced))),
+            ..Session::new(link, number, attach.client, now)
         });
         self.links.add_session(link, number, session);
         if let Some((Some(left), _)) = told {
@@ -166,7 +158,7 @@ impl Matchmaker {
                     let back = self.fair_return(&parting);
                     seekers.extend(self.dismiss(parting.survivor, PartnerLeftReason::Left, back, now));
                 }
-                self.sessions[session].wish = Some(Wish { wishes, turn });
+                self.sessions[session].wish = Some(Wish { wishes, turn, asked: now - waited });
                 self.place_all(seekers, now);
             }
             // No room can have come of an attempt that never came. Whatever the gateway took for one, it is over.
@@ -188,10 +180,11 @@ impl Matchmaker {
             (Doing::Idle, _) => self.walk_out(session, PartnerLeftReason::Left, now),
             (Doing::Waiting(join), State::Idle) => {
                 // It was matched, and that room is over, and it has heard of neither.
-                let turn = self.turn_since(now - join.waited);
+                let asked = now - join.waited;
+                let turn = self.turn_since(asked);
                 let known = &mut self.sessions[session];
                 known.ticket.round = known.ticket.round.saturating_add(1);
-                known.wish.get_or_insert(Wish { wishes: join.wishes, turn });
+                known.wish.get_or_insert(Wish { wishes: join.wishes, turn, asked });
                 self.place_all(vec![session], now);
             }
             (Doing::Waiting(_), state) => self.tell_again(session, state, now),
@@ -223,7 +216,7 @@ impl Matchmaker {
     fn go_on_in(&mut self, session: SessionKey, state: State, now: Time) {
         match state {
             State::Idle | State::InHalfRoom(_) => {}
-            State::Waiting(_) => self.retry(vec![session], now),
+            State::Waiting => self.retry(vec![session], now),
             State::InRoom(room) => self.rejoin(session, room, 0, 0),
         }
     }
@@ -236,7 +229,7 @@ impl Matchmaker {
                 self.tell_match(session, room, now);
                 self.rejoin(session, room, 0, 0);
             }
-            State::Waiting(_) | State::InHalfRoom(_) => {
+            State::Waiting | State::InHalfRoom(_) => {
                 self.rest(session, PartnerLeftReason::Left, now);
                 self.place_all(vec![session], now);
             }

@@ -19,6 +19,8 @@ pub(crate) enum Timer {
     HalfRoom(RoomId),
     /// A resume has waited long enough.
     HeldResume(TokenHash),
+    /// Something is due for one who waits.
+    Waiter(ClientId),
     /// Two who were kept apart may meet again, so the one who asked for the next is tried once more.
     Retry {
         /// Who asked for the next.

@@ -18,6 +18,8 @@ pub enum Event {
     RoomEnded(RoomEnded),
     /// Somebody was reported.
     Reported(Report),
+    /// So many have reported somebody that it meets only others of whom that is true, for a time.
+    Quarantined(Quarantined),
 }
 
 /// One of a room.
@@ -76,4 +78,15 @@ pub struct Report {
     pub talked: Duration,
     /// How long ago it ended.
     pub ago: Duration,
+}
+
+/// Somebody is kept from others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Quarantined {
+    /// Who. A user if that is proved, else only this session.
+    pub party: Party,
+    /// How many different ones have reported it lately.
+    pub reporters: usize,
+    /// For how long.
+    pub lasts: Duration,
 }

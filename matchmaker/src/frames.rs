@@ -1,23 +1,19 @@
 //! What each frame of a gateway does: who leaves what, who goes back where. `Attach` is in `announcements.rs`, messages to
-//! the partner are in `forwarding.rs`, and finding a partner is left to `matching.rs`.
+//! the partner are in `forwarding.rs`, reports in `reporting.rs`, and finding a partner is left to `matching.rs`.
 
-use duet_proto::frame::{Down, Join, PartnerLeftReason, PoolRefusal, Up, Wishes};
+use duet_proto::frame::{Down, Join, PartnerLeftReason, PoolName, PoolRefusal, Up, Wishes};
 use duet_proto::ids::{ClientId, RoomId, TicketNumber};
 use duet_proto::time::Time;
 
 use crate::machine::Breach;
 use crate::matching::Return;
 use crate::pool::Turn;
+use crate::pools::PoolKey;
+use crate::reporting::ReportOn;
 use crate::resuming::Wanted;
+use crate::seeking::Sought;
 use crate::sessions::{Known, SessionKey, State, Wish};
-use crate::{Event, Matchmaker, Output, Report};
-
-/// What a report says.
-struct ReportOn {
-    room: RoomId,
-    reason: String,
-    details: String,
-}
+use crate::{Config, Matchmaker};
 
 impl Matchmaker {
     /// A frame of an attached session. `client_seq` says how far its client's messages have come with it.
@@ -51,6 +47,8 @@ impl Matchmaker {
             Up::Attach(_) => Err(Breach("a session attached twice")),
             Up::Identify(identity) => {
                 self.sessions[session].identity = Some(Known::new(identity, now));
+                // It may be one who waits elsewhere.
+                self.wake(vec![session], now);
                 Ok(())
             }
             Up::Join(join) => self.ask(session, join, now),
@@ -75,38 +73,63 @@ impl Matchmaker {
         }
     }
 
-    /// Asks for a partner by itself. Where too many wait already, there has to be somebody at once.
+    /// Asks for a partner by itself. A pool that can't take one more has to have somebody at once.
     fn ask(&mut self, session: SessionKey, join: Join, now: Time) -> Result<(), Breach> {
-        let limit = self.config.max_waiting_per_pool;
-        // Mostly there are fewer waiters in all, and no pool has to be looked for.
-        let is_full = limit > 0 && self.pools.waiting() >= limit && self.pools.len(&join.wishes.pool) >= limit;
-        if !is_full || !matches!(self.sessions[session].state, State::Idle) {
-            return self.join(session, join, now);
-        }
+        let Some(reason) = self.refusal(session, &join.wishes.pool) else { return self.join(session, join, now) };
         self.raise(session, join.attempt)?;
+        self.unqueue(session);
         let turn = self.turn_since(now);
-        self.sessions[session].wish = Some(Wish { wishes: join.wishes, turn });
-        match self.seek(session, now) {
-            Some(waiter) => self.pair(session, waiter, now),
-            None => {
-                self.tell(session, Down::PoolFull { ticket: self.sessions[session].ticket, reason: PoolRefusal::Full });
+        self.sessions[session].wish = Some(Wish { wishes: join.wishes, turn, asked: now });
+        let may_meet = reason == PoolRefusal::Full;
+        match if may_meet { self.seek(session, now) } else { Sought::Nobody(None) } {
+            Sought::Found(waiter) => self.pair(session, waiter, now),
+            Sought::Nobody(_) => {
+                self.tell(session, Down::PoolFull { ticket: self.sessions[session].ticket, reason });
             }
         }
         Ok(())
     }
 
+    /// Why a pool does not take a session. Who is in it stays.
+    fn refusal(&self, session: SessionKey, name: &PoolName) -> Option<PoolRefusal> {
+        let known = &self.sessions[session];
+        let enters = match known.state {
+            State::Idle => true,
+            State::Waiting => known.wish().wishes.pool != *name,
+            State::InRoom(_) | State::InHalfRoom(_) => false,
+        };
+        let Config { pools, max_pools, max_waiting_per_pool: most, .. } = &self.config;
+        if !enters {
+            return None;
+        }
+        if pools.as_ref().is_some_and(|listed| !listed.contains(name)) {
+            return Some(PoolRefusal::Unlisted);
+        }
+        let key = || PoolKey { name: name.clone(), quarantined: false };
+        if *max_pools > 0 && self.pools.len() >= *max_pools && self.pools.get(&key()).is_none() {
+            return Some(PoolRefusal::TooManyPools);
+        }
+        // Mostly there are fewer waiters in all, and no pool has to be looked for.
+        let is_full = *most > 0 && self.pools.waiting() >= *most && self.pools.waiting_in(&key()) >= *most;
+        is_full.then_some(PoolRefusal::Full)
+    }
+
     /// Asks for a partner. Whoever waits keeps its turn; whoever is in a room declines it, and both go back to their turns.
     pub(crate) fn join(&mut self, session: SessionKey, join: Join, now: Time) -> Result<(), Breach> {
         self.raise(session, join.attempt)?;
-        let turn = match self.sessions[session].state {
-            State::Idle => self.turn_since(now - join.waited),
-            State::Waiting(_) | State::InRoom(_) | State::InHalfRoom(_) => self.sessions[session].wish().turn,
+        let (turn, asked) = match self.sessions[session].state {
+            State::Idle => (self.turn_since(now - join.waited), now - join.waited),
+            State::Waiting | State::InRoom(_) | State::InHalfRoom(_) => {
+                let wish = self.sessions[session].wish();
+                // Whoever asks for the same goes on insisting; whoever asks for something else begins to.
+                (wish.turn, if wish.wishes == join.wishes { wish.asked } else { now })
+            }
         };
         let mut seekers = vec![session];
         if let Some(parting) = self.rest(session, PartnerLeftReason::Left, now) {
             seekers.extend(self.dismiss(parting.survivor, PartnerLeftReason::Left, Return::ToItsPlace, now));
         }
-        self.sessions[session].wish = Some(Wish { wishes: join.wishes, turn });
+        self.sessions[session].wish = Some(Wish { wishes: join.wishes, turn, asked });
         self.place_all(seekers, now);
         Ok(())
     }
@@ -123,35 +146,15 @@ impl Matchmaker {
             seekers.extend(self.dismiss(parting.survivor, PartnerLeftReason::Next, self.fair_return(&parting), now));
         }
         let turn = kept.unwrap_or_else(|| self.turn_since(now));
-        self.sessions[session].wish = Some(Wish { wishes, turn });
+        self.sessions[session].wish = Some(Wish { wishes, turn, asked: now });
         self.place_all(seekers, now);
         Ok(())
     }
 
     /// Leaves the room or the queue, or nothing.
-    fn leave(&mut self, session: SessionKey, attempt: u32, now: Time) -> Result<(), Breach> {
+    pub(crate) fn leave(&mut self, session: SessionKey, attempt: u32, now: Time) -> Result<(), Breach> {
         self.raise(session, attempt)?;
         self.walk_out(session, PartnerLeftReason::Left, now);
-        Ok(())
-    }
-
-    /// Names the partner of a room that lasts or was the session's last not long ago. A raised attempt leaves as `Leave` does,
-    /// whichever room is named: the gateway meant the room it was in, and that may have ended, and another begun, on the way.
-    fn file_report(&mut self, session: SessionKey, attempt: u32, on: ReportOn, now: Time) -> Result<(), Breach> {
-        let names_current = self.room_id(session) == Some(on.room);
-        if names_current || attempt != self.sessions[session].ticket.attempt {
-            self.leave(session, attempt, now)?;
-        }
-        let reporter = &self.sessions[session];
-        // Leaving a room has just made its partner the last one.
-        let last = reporter.last_partner.as_ref().filter(|last| last.room == on.room);
-        if let Some(last) = last.filter(|last| now.since(last.parted) <= self.config.report_window) {
-            let ReportOn { room, reason, details } = on;
-            let (reporter, reported) = (reporter.party(), last.partner.clone());
-            let (talked, ago) = (last.lasted, now.since(last.parted));
-            let report = Report { reporter, reported, room, reason, details, talked, ago };
-            self.outputs.push_back(Output::Event(Box::new(Event::Reported(report))));
-        }
         Ok(())
     }
 
@@ -183,13 +186,13 @@ impl Matchmaker {
     /// The turn of a session that waits.
     pub(crate) fn turn_in_queue(&self, session: SessionKey) -> Option<Turn> {
         let session = &self.sessions[session];
-        matches!(session.state, State::Waiting(_)).then(|| session.wish().turn)
+        matches!(session.state, State::Waiting).then(|| session.wish().turn)
     }
 
     /// The room that a session is in, be it half.
     pub(crate) fn room_id(&self, session: SessionKey) -> Option<RoomId> {
         match self.sessions[session].state {
-            State::Idle | State::Waiting(_) => None,
+            State::Idle | State::Waiting => None,
             State::InRoom(room) => Some(self.rooms[room].id),
             State::InHalfRoom(room) => Some(room),
         }
@@ -198,7 +201,7 @@ impl Matchmaker {
     /// Whom a session is in a room with, be it half.
     fn partner(&self, session: SessionKey) -> Option<ClientId> {
         match self.sessions[session].state {
-            State::Idle | State::Waiting(_) => None,
+            State::Idle | State::Waiting => None,
             State::InRoom(room) => Some(self.sessions[self.rooms[room].partner_of(session)].client),
             State::InHalfRoom(room) => Some(self.halves[&room].partner),
         }

@@ -76,7 +76,7 @@ impl Matchmaker {
             self.rest(session, PartnerLeftReason::Disconnected, now);
             return;
         };
-        let room = self.rooms.remove(key);
+        let room = self.close_room(key);
         let (own, other) = (room.member(session), room.member(room.partner_of(session)));
         self.sessions[session].state = State::Idle;
         self.sessions[other.session].state = State::InHalfRoom(room.id);
@@ -127,9 +127,10 @@ impl Matchmaker {
     /// The ticket and the place of a session are what it has announced.
     fn take_word(&mut self, session: SessionKey, announced: InRoom, now: Time) {
         let InRoom { ticket, join, .. } = announced;
-        let turn = self.turn_since(now - join.waited);
+        let asked = now - join.waited;
+        let turn = self.turn_since(asked);
         self.sessions[session].ticket = ticket;
-        self.sessions[session].wish = Some(Wish { wishes: join.wishes, turn });
+        self.sessions[session].wish = Some(Wish { wishes: join.wishes, turn, asked });
     }
 
     /// Makes the room again of its two sides. It counts as begun now: whoever is left over soon keeps the place it has
@@ -144,9 +145,9 @@ impl Matchmaker {
         } else {
             [second.member(&first), first.member(second)]
         };
-        let pool = self.sessions[members[0].session].wish().wishes.pool.clone();
+        let pool = self.pool_key(members[0].session, now);
         let sessions = [second.session, first.session];
-        let room = self.rooms.insert(Room { id, pool, created: now, members });
+        let room = self.open_room(Room { id, pool, created: now, members }, now);
         for session in sessions {
             self.sessions[session].state = State::InRoom(room);
         }

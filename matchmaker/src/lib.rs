@@ -7,35 +7,44 @@
 //! disk, and does not share its pools with another process.
 
 mod announcements;
+mod blocks;
 mod config;
 mod deadlines;
 mod events;
 mod forwarding;
 mod frames;
 mod halves;
+mod lanes;
 mod links;
 mod machine;
 mod matching;
 mod obituaries;
 mod output;
+mod pace;
 mod pool;
 mod pools;
 mod query;
+mod ranks;
+mod reporting;
+mod reports;
 mod resumable;
 mod resuming;
 mod rooms;
+mod seeking;
 mod sessions;
 mod suitability;
 mod taking;
 mod unlinking;
+mod waiting;
 mod windows;
 
 #[cfg(feature = "server")]
 pub mod server;
 
 pub use config::Config;
-pub use events::{Event, Party, Report, RoomEnded, RoomMade};
+pub use events::{Event, Party, Quarantined, Report, RoomEnded, RoomMade};
 pub use links::LinkKey;
 pub use machine::Matchmaker;
 pub use output::Output;
 pub use query::{MemberView, PoolView, RoomView, SessionState, SessionView, Stats};
+pub use reports::QuarantineConfig;

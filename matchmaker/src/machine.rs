@@ -12,11 +12,13 @@ use duet_proto::time::Time;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
+use crate::blocks::Blocks;
 use crate::deadlines::{Deadlines, Timer};
 use crate::halves::Halves;
 use crate::links::Links;
 use crate::obituaries::Obituaries;
 use crate::pools::Pools;
+use crate::reports::Reports;
 use crate::resuming::Held;
 use crate::rooms::Rooms;
 use crate::sessions::{Session, SessionKey, Sessions};
@@ -46,6 +48,8 @@ pub struct Matchmaker {
     pub(crate) rooms: Rooms,
     pub(crate) halves: Halves,
     pub(crate) pools: Pools,
+    pub(crate) blocks: Blocks,
+    pub(crate) reports: Reports,
     pub(crate) deadlines: Deadlines,
     pub(crate) held: Held,
     /// Whose rooms have ended, while resumes wait.
@@ -59,6 +63,7 @@ pub struct Matchmaker {
     pub(crate) arrivals: u64,
     pub(crate) matches: u64,
     pub(crate) forwarded: u64,
+    pub(crate) ignored_reports: u64,
 }
 
 /// Which rule of `signaling.proto` a gateway broke.
@@ -69,6 +74,8 @@ impl Matchmaker {
     /// good source and never be used twice: it decides all room ids.
     pub fn new(config: Config, seed: [u8; 32]) -> Self {
         Matchmaker {
+            blocks: Blocks::new(config.max_blocks),
+            reports: Reports::new(config.quarantine),
             config,
             rng: StdRng::from_seed(seed),
             links: Links::default(),
@@ -85,6 +92,7 @@ impl Matchmaker {
             arrivals: 0,
             matches: 0,
             forwarded: 0,
+            ignored_reports: 0,
         }
     }
 
@@ -142,12 +150,20 @@ impl Matchmaker {
         let (mut ends, mut expired, mut halves) = (Vec::new(), Vec::new(), Vec::new());
         let (mut resumes, mut retries) = (Vec::new(), Vec::new());
         self.obituaries.forget(now);
+        self.reports.forget_quarantines(now);
         while let Some(timer) = self.deadlines.take_due(now) {
             match timer {
                 Timer::Grace(link) => ends.push(link),
                 Timer::Window(client) => expired.push(client),
                 Timer::HalfRoom(room) => halves.push(room),
                 Timer::HeldResume(token) => resumes.push(token),
+                Timer::Waiter(client) => {
+                    let waiter = self.sessions.by_client(client);
+                    if let Some(standing) = waiter.and_then(|waiter| self.sessions[waiter].standing.as_mut()) {
+                        standing.due = None;
+                    }
+                    retries.push(client);
+                }
                 Timer::Retry { presser, .. } => retries.push(presser),
             }
         }
@@ -158,8 +174,8 @@ impl Matchmaker {
         for token in resumes {
             self.end_wait(token, now);
         }
-        let retries = retries.into_iter().filter_map(|presser| self.sessions.by_client(presser)).collect();
-        self.retry(retries, now);
+        let retries = retries.into_iter().filter_map(|client| self.sessions.by_client(client)).collect();
+        self.wake(retries, now);
         self.settle_up(now);
     }
 

@@ -5,16 +5,16 @@
 
 use std::time::Duration;
 
-use duet_proto::frame::{Down, Identity, Matched, PartnerLeftReason, Waiting};
+use duet_proto::frame::{Down, Identity, Matched, PartnerLeftReason};
 use duet_proto::ids::{ClientId, RoomId};
 use duet_proto::time::Time;
 use rand::Rng;
 
 use crate::deadlines::Timer;
 use crate::rooms::{Member, Room, RoomKey};
+use crate::seeking::Sought;
 use crate::sessions::{LastPartner, SessionKey, State};
-use crate::suitability::suit;
-use crate::{Event, Matchmaker, Output, RoomEnded, RoomMade};
+use crate::{Config, Event, Matchmaker, Output, RoomEnded, RoomMade};
 
 /// A room's end, as seen by the one who ended it.
 #[derive(Debug)]
@@ -38,27 +38,11 @@ impl Matchmaker {
     pub(crate) fn rest(&mut self, session: SessionKey, reason: PartnerLeftReason, now: Time) -> Option<Parting> {
         match self.sessions[session].state {
             State::Idle => None,
-            State::Waiting(_) => {
+            State::Waiting => {
                 self.unqueue(session);
                 None
             }
-            State::InRoom(room) => {
-                let room = self.rooms.remove(room);
-                let survivor = room.partner_of(session);
-                let lasted = now.since(room.created);
-                self.loosen(session);
-                self.loosen(survivor);
-                for (one, other) in [(session, survivor), (survivor, session)] {
-                    self.sessions[one].state = State::Idle;
-                    let partner = self.sessions[other].party();
-                    self.sessions[one].last_partner =
-                        Some(LastPartner { partner, room: room.id, lasted, parted: now, reason: None });
-                }
-                let members = [session, survivor].map(|member| self.sessions[member].party());
-                let ended = RoomEnded { room: room.id, pool: room.pool, members, reason, lasted };
-                self.outputs.push_back(Output::Event(Box::new(Event::RoomEnded(ended))));
-                Some(Parting { survivor, lasted })
-            }
+            State::InRoom(room) => Some(self.part(session, room, reason, now)),
             State::InHalfRoom(room) => {
                 self.remove_half(room, now);
                 self.sessions[session].state = State::Idle;
@@ -68,11 +52,38 @@ impl Matchmaker {
         }
     }
 
-    /// Takes a session that waits out of its queue.
-    fn unqueue(&mut self, session: SessionKey) {
-        if let State::Waiting(place) = std::mem::replace(&mut self.sessions[session].state, State::Idle) {
-            self.pools.remove(&self.sessions[session].wish().wishes.pool, place);
+    /// Ends a room, and remembers who met.
+    fn part(&mut self, session: SessionKey, room: RoomKey, reason: PartnerLeftReason, now: Time) -> Parting {
+        let room = self.close_room(room);
+        let survivor = room.partner_of(session);
+        let lasted = now.since(room.created);
+        self.loosen(session);
+        self.loosen(survivor);
+        let Config { rematch_avoid, recent_partners, .. } = self.config;
+        for (one, other) in [(session, survivor), (survivor, session)] {
+            let partner = self.sessions[other].party();
+            let known = &mut self.sessions[one];
+            known.state = State::Idle;
+            known.remember_meeting(partner.client, rematch_avoid, recent_partners, now);
+            known.last_partner = Some(LastPartner { partner, room: room.id, lasted, parted: now, reason: None });
         }
+        let members = [session, survivor].map(|member| self.sessions[member].party());
+        let ended = RoomEnded { room: room.id, pool: room.pool.name, members, reason, lasted };
+        self.outputs.push_back(Output::Event(Box::new(Event::RoomEnded(ended))));
+        Parting { survivor, lasted }
+    }
+
+    /// Two talk.
+    pub(crate) fn open_room(&mut self, room: Room, now: Time) -> RoomKey {
+        self.pools.begin_talk(&room.pool, now);
+        self.rooms.insert(room)
+    }
+
+    /// Two talk no longer.
+    pub(crate) fn close_room(&mut self, room: RoomKey) -> Room {
+        let room = self.rooms.remove(room);
+        self.pools.end_talk(&room.pool);
+        room
     }
 
     /// Nothing of the session's is on its way to a partner any more.
@@ -123,32 +134,46 @@ impl Matchmaker {
         // An announced round may be the last there is.
         session.ticket.round = session.ticket.round.saturating_add(1);
         if back == Return::ToTheEnd {
-            session.wish.as_mut().expect("whoever was in a room has asked").turn = end;
+            let wish = session.wish.as_mut().expect("whoever was in a room has asked");
+            (wish.turn, wish.asked) = (end, now);
         }
         Some(survivor)
     }
 
     /// Finds each a partner, or a place in the queue. Those with the older turns choose first; who is absent does not choose.
     pub(crate) fn place_all(&mut self, mut seekers: Vec<SessionKey>, now: Time) {
-        seekers.sort_unstable_by_key(|seeker| self.sessions[*seeker].wish().turn);
+        seekers.sort_unstable_by_key(|seeker| self.served(self.sessions[*seeker].wish()));
         for seeker in seekers {
             match self.seek(seeker, now) {
-                Some(waiter) => self.pair(seeker, waiter, now),
-                None => self.queue(seeker, now),
+                Sought::Found(waiter) => self.pair(seeker, waiter, now),
+                Sought::Nobody(come_to) => {
+                    self.queue(seeker, now);
+                    self.come_to(seeker, come_to, now);
+                    self.arm(seeker);
+                }
             }
         }
     }
 
-    /// Looks again for those who were kept apart from somebody, or were absent. Who finds nobody keeps its place and hears nothing.
+    /// Looks again for those who were kept apart from somebody, or were absent, or have become less choosy. Who finds nobody keeps its
+    /// place and hears nothing.
     pub(crate) fn retry(&mut self, mut due: Vec<SessionKey>, now: Time) {
-        due.retain(|session| self.is_present(*session) && matches!(self.sessions[*session].state, State::Waiting(_)));
-        due.sort_unstable_by_key(|session| self.sessions[*session].wish().turn);
+        due.retain(|session| self.is_present(*session) && matches!(self.sessions[*session].state, State::Waiting));
+        due.sort_unstable_by_key(|session| self.served(self.sessions[*session].wish()));
         due.dedup();
+        for session in &due {
+            self.show(*session);
+        }
         for seeker in due {
-            let waits = matches!(self.sessions[seeker].state, State::Waiting(_));
-            if let Some(waiter) = waits.then(|| self.seek(seeker, now)).flatten() {
-                self.unqueue(seeker);
-                self.pair(seeker, waiter, now);
+            if !matches!(self.sessions[seeker].state, State::Waiting) {
+                continue;
+            }
+            match self.seek(seeker, now) {
+                Sought::Found(waiter) => self.pair(seeker, waiter, now),
+                Sought::Nobody(come_to) => {
+                    self.come_to(seeker, come_to, now);
+                    self.arm(seeker);
+                }
             }
         }
     }
@@ -167,45 +192,31 @@ impl Matchmaker {
         self.deadlines.add(until, Timer::Retry { presser: presser.client, left });
     }
 
-    /// The oldest waiter that suits. Who is absent is passed over, and finds nobody.
-    pub(crate) fn seek(&self, seeker: SessionKey, now: Time) -> Option<SessionKey> {
-        if !self.is_present(seeker) {
-            return None;
-        }
-        let seeker = &self.sessions[seeker];
-        let mut waiters = self.pools.oldest_first(&seeker.wish().wishes.pool).map(|waiter| waiter.session);
-        waiters.find(|waiter| self.is_present(*waiter) && suit(seeker, &self.sessions[*waiter], now))
-    }
-
-    fn queue(&mut self, session: SessionKey, now: Time) {
-        let ticket = self.sessions[session].ticket;
-        let wish = self.sessions[session].wish();
-        let waited = now.since(wish.turn.queued);
-        let pool = wish.wishes.pool.clone();
-        let (place, position) = self.pools.insert(&pool, session, wish.turn);
-        self.sessions[session].state = State::Waiting(place);
-        self.tell(session, Down::Waiting(Waiting { ticket, pool, position, waited, estimate: None, widened: false }));
-    }
-
-    /// Makes a room of a seeker, who is in no queue, and a waiter. The seeker makes the offer: it has just been heard of, while
-    /// the waiter may be gone without anybody having noticed yet, so the seeker's offer is the quicker one to come.
+    /// Makes a room of a seeker and a waiter. The seeker makes the offer: it has just been heard of, while the waiter may be gone
+    /// without anybody having noticed yet, so the seeker's offer is the quicker one to come.
     pub(crate) fn pair(&mut self, seeker: SessionKey, waiter: SessionKey, now: Time) {
-        self.unqueue(waiter);
         let id = self.new_room_id();
-        let pool = self.sessions[seeker].wish().wishes.pool.clone();
+        let pool = self.pool_key(seeker, now);
         let both = [seeker, waiter];
+        let members = both.map(Member::new);
+        let room = self.open_room(Room { id, pool: pool.clone(), created: now, members }, now);
+        for session in both {
+            if matches!(self.sessions[session].state, State::Waiting) {
+                self.unqueue(session);
+                self.pools.count_taken(&pool, now);
+            }
+            self.sessions[session].state = State::InRoom(room);
+        }
         let made = RoomMade {
             room: id,
-            pool: pool.clone(),
+            pool: pool.name,
             members: both.map(|session| self.sessions[session].party()),
             waited: both.map(|session| now.since(self.sessions[session].wish().turn.queued)),
-            tags: Box::default(),
+            tags: self.shared_tags(seeker, waiter),
         };
-        let room = self.rooms.insert(Room { id, pool, created: now, members: both.map(Member::new) });
         self.matches += 1;
         self.outputs.push_back(Output::Event(Box::new(Event::Matched(made))));
         for session in [waiter, seeker] {
-            self.sessions[session].state = State::InRoom(room);
             self.tell_match(session, room, now);
         }
     }
@@ -220,7 +231,7 @@ impl Matchmaker {
             initiator: room.members[0].session == session,
             waited: now.since(self.sessions[session].wish().turn.queued),
             shown: self.sessions[room.partner_of(session)].proved().map(shown),
-            tags: Box::default(),
+            tags: self.shared_tags(session, room.partner_of(session)),
         };
         self.tell(session, Down::Matched(matched));
     }

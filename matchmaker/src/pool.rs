@@ -1,14 +1,14 @@
-//! One pool's queue, oldest first: a doubly linked list inside a slab.
-//!
-//! It decides order and position. Who suits whom is for the one who walks it.
+//! One pool: the order in which its waiters are served, who of them can be met, and how fast it moves.
 
+use std::time::Duration;
+
+use duet_proto::frame::Wishes;
 use duet_proto::time::Time;
-use slab::Slab;
 
+use crate::lanes::{Lane, Lanes};
+use crate::pace::Pace;
+use crate::ranks::Ranks;
 use crate::sessions::SessionKey;
-
-#[cfg(test)]
-mod tests;
 
 /// A ticket's turn: the lesser is served first. Who has waited longer, and of two with the same queue time who came first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -19,89 +19,89 @@ pub(crate) struct Turn {
     pub(crate) arrival: u64,
 }
 
-/// Where a waiter stands in its pool's list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Place(usize);
-
-/// A session in the queue.
+/// Those who wait in one pool, and how many of it talk.
 #[derive(Debug)]
-pub(crate) struct Waiter {
-    pub(crate) session: SessionKey,
-    pub(crate) turn: Turn,
-    older: Option<usize>,
-    newer: Option<usize>,
-}
-
-/// Those who wait in one pool. Removal is O(1) anywhere, and so is putting in the newest or the oldest.
-#[derive(Debug, Default)]
 pub(crate) struct Pool {
-    waiters: Slab<Waiter>,
-    oldest: Option<usize>,
-    newest: Option<usize>,
+    /// All waiters.
+    order: Ranks,
+    /// Those who can be met.
+    lanes: Lanes,
+    talking: usize,
+    pace: Pace,
 }
 
 impl Pool {
-    /// Puts a session where its turn is, walking from the nearer end. Also tells its position, from 1.
-    pub(crate) fn insert(&mut self, session: SessionKey, turn: Turn) -> (Place, u64) {
-        let (older, position) = self.gap(turn);
-        let newer = older.map_or(self.oldest, |older| self.waiters[older].newer);
-        let key = self.waiters.insert(Waiter { session, turn, older, newer });
-        *self.newer_of(older) = Some(key);
-        *self.older_of(newer) = Some(key);
-        (Place(key), position)
+    pub(crate) fn new(now: Time) -> Self {
+        Pool { order: Ranks::default(), lanes: Lanes::default(), talking: 0, pace: Pace::new(now) }
     }
 
-    /// Takes out the waiter that [`Pool::insert`] put there.
-    pub(crate) fn remove(&mut self, place: Place) {
-        let Waiter { older, newer, .. } = self.waiters.remove(place.0);
-        *self.newer_of(older) = newer;
-        *self.older_of(newer) = older;
+    /// A session waits. It can't be met yet.
+    pub(crate) fn insert(&mut self, turn: Turn) {
+        self.order.insert(turn);
     }
 
-    /// All waiters.
-    pub(crate) fn oldest_first(&self) -> impl Iterator<Item = &Waiter> {
-        let waiter = |key: usize| &self.waiters[key];
-        std::iter::successors(self.oldest.map(waiter), move |last| last.newer.map(waiter))
+    /// A session that can't be met waits no longer.
+    pub(crate) fn remove(&mut self, turn: Turn) {
+        self.order.remove(turn);
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.waiters.len()
+    /// A waiter can be met.
+    pub(crate) fn show(&mut self, wishes: &Wishes, is_wide: bool, turn: Turn, session: SessionKey) {
+        self.lanes.insert(wishes, is_wide, turn, session);
     }
 
+    /// A waiter can be met no longer.
+    pub(crate) fn hide(&mut self, wishes: &Wishes, is_wide: bool, turn: Turn) {
+        self.lanes.remove(wishes, is_wide, turn);
+    }
+
+    /// Whom a seeker may meet as far as tags and regions go, the best first; some of them more than once.
+    pub(crate) fn for_seeker(&self, wishes: &Wishes, is_wide: bool) -> impl Iterator<Item = &Lane> {
+        self.lanes.for_seeker(wishes, is_wide)
+    }
+
+    /// 1 is the next to be served.
+    pub(crate) fn position(&self, turn: Turn) -> u64 {
+        self.order.position(turn)
+    }
+
+    /// For how much longer the one at a position will wait.
+    pub(crate) fn estimate(&self, position: u64, now: Time) -> Option<Duration> {
+        self.pace.estimate(position, now)
+    }
+
+    /// A waiter has found a partner.
+    pub(crate) fn count_taken(&mut self, now: Time) {
+        self.pace.count(now);
+    }
+
+    /// Two begin to talk.
+    pub(crate) fn begin_talk(&mut self) {
+        self.talking += 2;
+    }
+
+    /// Two have stopped talking.
+    pub(crate) fn end_talk(&mut self) {
+        self.talking -= 2;
+    }
+
+    /// The one who is served next.
+    pub(crate) fn first(&self) -> Option<Turn> {
+        self.order.first()
+    }
+
+    /// Those who wait.
+    pub(crate) fn waiting(&self) -> usize {
+        self.order.len()
+    }
+
+    /// Those who are in rooms.
+    pub(crate) fn talking(&self) -> usize {
+        self.talking
+    }
+
+    /// Whether nobody is left.
     pub(crate) fn is_empty(&self) -> bool {
-        self.waiters.is_empty()
-    }
-
-    /// The waiter just older than a turn, and the position that the turn has. Walks from both ends in step.
-    fn gap(&self, turn: Turn) -> (Option<usize>, u64) {
-        let (mut from_newest, mut from_oldest, mut steps) = (self.newest, self.oldest, 0);
-        loop {
-            match from_newest.map(|key| &self.waiters[key]) {
-                Some(waiter) if waiter.turn > turn => from_newest = waiter.older,
-                _ => return (from_newest, (self.len() - steps) as u64 + 1),
-            }
-            match from_oldest.map(|key| &self.waiters[key]) {
-                Some(waiter) if waiter.turn < turn => from_oldest = waiter.newer,
-                Some(waiter) => return (waiter.older, steps as u64 + 1),
-                None => return (self.newest, steps as u64 + 1),
-            }
-            steps += 1;
-        }
-    }
-
-    /// What points from a waiter to the next newer one; without a waiter, from the list's start.
-    fn newer_of(&mut self, waiter: Option<usize>) -> &mut Option<usize> {
-        match waiter {
-            Some(key) => &mut self.waiters[key].newer,
-            None => &mut self.oldest,
-        }
-    }
-
-    /// What points from a waiter to the next older one; without a waiter, from the list's end.
-    fn older_of(&mut self, waiter: Option<usize>) -> &mut Option<usize> {
-        match waiter {
-            Some(key) => &mut self.waiters[key].older,
-            None => &mut self.newest,
-        }
+        self.order.len() == 0 && self.talking == 0
     }
 }

@@ -28,6 +28,10 @@ pub struct Stats {
     pub matches: u64,
     /// Messages forwarded ever, repeated ones each time.
     pub forwarded: u64,
+    /// Pairs of users that are not matched with each other.
+    pub blocks: usize,
+    /// Reports ever that were no events, as their reporters had filed too many.
+    pub ignored_reports: u64,
 }
 
 /// One pool.
@@ -36,10 +40,16 @@ pub struct Stats {
 pub struct PoolView<'a> {
     /// Its name.
     pub name: &'a PoolName,
-    /// Sessions in its queue, at least one.
+    /// Whether it is for those who were reported too often.
+    pub quarantined: bool,
+    /// Sessions in its queue.
     pub waiting: usize,
-    /// How long its longest waiter has waited.
+    /// Sessions in rooms that came of it.
+    pub talking: usize,
+    /// How long the one who is served next has waited, its head start included; zero when nobody waits.
     pub oldest_wait: Duration,
+    /// For how much longer somebody who comes now would wait, as far as the pool's last minute tells.
+    pub estimate: Option<Duration>,
 }
 
 /// One session.
@@ -118,6 +128,8 @@ impl Matchmaker {
             oldest_wait: self.pools(now).map(|pool| pool.oldest_wait).max(),
             matches: self.matches,
             forwarded: self.forwarded,
+            blocks: self.blocks.len(),
+            ignored_reports: self.ignored_reports,
         }
     }
 
@@ -127,12 +139,15 @@ impl Matchmaker {
         self.links.has_orphans()
     }
 
-    /// Pools with somebody waiting, in the order of their names.
+    /// Pools with somebody waiting or talking, in the order of their names.
     pub fn pools(&self, now: Time) -> impl Iterator<Item = PoolView<'_>> {
-        self.pools.iter().map(move |(name, pool)| PoolView {
-            name,
-            waiting: pool.len(),
-            oldest_wait: pool.oldest_first().next().map_or(Duration::ZERO, |oldest| now.since(oldest.turn.queued)),
+        self.pools.iter().map(move |(key, pool)| PoolView {
+            name: &key.name,
+            quarantined: key.quarantined,
+            waiting: pool.waiting(),
+            talking: pool.talking(),
+            oldest_wait: pool.first().map_or(Duration::ZERO, |oldest| now.since(oldest.queued)),
+            estimate: pool.estimate(pool.waiting() as u64 + 1, now),
         })
     }
 
@@ -161,7 +176,7 @@ impl Matchmaker {
             client: session.client,
             state: match session.state {
                 State::Idle => SessionState::Idle,
-                State::Waiting(_) => SessionState::Waiting { since: session.wish().turn.queued },
+                State::Waiting => SessionState::Waiting { since: session.wish().turn.queued },
                 State::InRoom(room) => SessionState::Matched { room: self.rooms[room].id },
                 State::InHalfRoom(room) => SessionState::Matched { room },
             },
@@ -183,7 +198,7 @@ impl Matchmaker {
         let [first, second] = &room.members;
         RoomView {
             id: room.id,
-            pool: &room.pool,
+            pool: &room.pool.name,
             created: room.created,
             members: [member(first, true), member(second, false)],
         }

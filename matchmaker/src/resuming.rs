@@ -201,7 +201,7 @@ impl Matchmaker {
     fn go_on(&mut self, session: SessionKey, now: Time) {
         match self.sessions[session].state {
             State::Idle | State::InHalfRoom(_) => {}
-            State::Waiting(_) => self.retry(vec![session], now),
+            State::Waiting => self.retry(vec![session], now),
             State::InRoom(room) => {
                 self.tell_presence(session);
                 // All that was passed to it is in its log, and now with its gateway.
@@ -232,7 +232,7 @@ impl Matchmaker {
             taken: resumable.taken,
             unacknowledged: match known.state {
                 State::InRoom(room) => self.rooms[room].member(session).kept(),
-                State::Idle | State::Waiting(_) | State::InHalfRoom(_) => Vec::new(),
+                State::Idle | State::Waiting | State::InHalfRoom(_) => Vec::new(),
             },
         }
     }
@@ -248,7 +248,7 @@ impl Matchmaker {
         let ticket = known.ticket;
         match known.state {
             State::Idle => Doing::Idle,
-            State::Waiting(_) => Doing::Waiting(join()),
+            State::Waiting => Doing::Waiting(join()),
             State::InRoom(key) => {
                 let room = &self.rooms[key];
                 let initiator = room.members[0].session == session;

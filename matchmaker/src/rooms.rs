@@ -5,11 +5,11 @@ use std::ops::{Bound, Index, IndexMut};
 
 use bytes::Bytes;
 use duet_proto::bounds::{HANDED_OVER_BYTES, RESUME_MESSAGES};
-use duet_proto::frame::PoolName;
 use duet_proto::ids::RoomId;
 use duet_proto::time::Time;
 use slab::Slab;
 
+use crate::pools::PoolKey;
 use crate::sessions::SessionKey;
 
 /// A room inside the machine.
@@ -20,7 +20,7 @@ pub(crate) struct RoomKey(usize);
 #[derive(Debug)]
 pub(crate) struct Room {
     pub(crate) id: RoomId,
-    pub(crate) pool: PoolName,
+    pub(crate) pool: PoolKey,
     pub(crate) created: Time,
     /// The initiator first.
     pub(crate) members: [Member; 2],

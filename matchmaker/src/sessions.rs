@@ -11,9 +11,10 @@ use duet_proto::time::Time;
 use duet_proto::token::TokenHash;
 use slab::Slab;
 
-use crate::pool::{Place, Turn};
+use crate::pool::Turn;
 use crate::resumable::Resumable;
 use crate::rooms::RoomKey;
+use crate::suitability::Lately;
 use crate::{LinkKey, Party};
 
 /// A session inside the machine.
@@ -34,9 +35,15 @@ pub(crate) struct Session {
     /// The last; kept in a room, where it tells the place to go back to.
     pub(crate) wish: Option<Wish>,
     pub(crate) state: State,
+    /// While it waits.
+    pub(crate) standing: Option<Box<Standing>>,
     pub(crate) last_partner: Option<LastPartner>,
     /// Whom it left by `next`, and until when the two are kept apart.
     pub(crate) apart: Vec<(ClientId, Time)>,
+    /// Whom it met last, and when they parted; the latest last.
+    pub(crate) recent: Vec<(ClientId, Time)>,
+    /// Whom it is never matched with again, as one of them reported the other.
+    pub(crate) blocked: Vec<ClientId>,
     /// If it outlives its socket.
     pub(crate) resumable: Option<Box<Resumable>>,
 }
@@ -71,14 +78,45 @@ impl Known {
 #[derive(Debug)]
 pub(crate) struct Wish {
     pub(crate) wishes: Wishes,
+    /// Without its head start.
     pub(crate) turn: Turn,
+    /// When it began to insist on what it wishes for.
+    pub(crate) asked: Time,
+}
+
+/// How a session stands in its queue.
+#[derive(Debug)]
+pub(crate) struct Standing {
+    /// If only others in quarantine meet it: until when.
+    pub(crate) released_at: Option<Time>,
+    /// When it is served.
+    pub(crate) turn: Turn,
+    /// Whether anybody will do.
+    pub(crate) is_wide: bool,
+    /// Whether it is found by those who seek. Who is absent may still be.
+    pub(crate) is_shown: bool,
+    /// When anybody will do.
+    pub(crate) widens_at: Option<Time>,
+    /// When even those will do whom it has met lately.
+    pub(crate) past_caring_at: Option<Time>,
+    /// When it goes on looking through a lane that was too long to be looked through at once.
+    pub(crate) search_at: Option<Time>,
+    /// How far it has come in that.
+    pub(crate) come_to: Option<Turn>,
+    /// When it may be told how it stands, and how long after that again.
+    pub(crate) tell_at: Option<Time>,
+    pub(crate) told_every: Duration,
+    /// The position and the estimate that it was told last.
+    pub(crate) told: (u64, Option<Duration>),
+    /// The first of all these moments, for which there is a timer.
+    pub(crate) due: Option<Time>,
 }
 
 /// What a session does.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum State {
     Idle,
-    Waiting(Place),
+    Waiting,
     InRoom(RoomKey),
     /// The other side has not announced the room yet.
     InHalfRoom(RoomId),
@@ -96,6 +134,26 @@ pub(crate) struct LastPartner {
 }
 
 impl Session {
+    /// One that has just come, and does nothing.
+    pub(crate) fn new(link: LinkKey, number: SessionNumber, client: ClientId, now: Time) -> Self {
+        Session {
+            link,
+            number,
+            client,
+            identity: None,
+            attached: now,
+            ticket: TicketNumber::default(),
+            wish: None,
+            state: State::Idle,
+            standing: None,
+            last_partner: None,
+            apart: Vec::new(),
+            recent: Vec::new(),
+            blocked: Vec::new(),
+            resumable: None,
+        }
+    }
+
     /// The wish of a session that waits or is in a room.
     pub(crate) fn wish(&self) -> &Wish {
         self.wish.as_ref().expect("nobody waits or meets without having asked")
@@ -125,6 +183,35 @@ impl Session {
     /// Whether it has no socket.
     pub(crate) fn is_detached(&self) -> bool {
         self.resumable.as_ref().is_some_and(|resumable| resumable.detached_until.is_some())
+    }
+
+    /// Remembers whom it has just parted from.
+    pub(crate) fn remember_meeting(&mut self, other: ClientId, lately: Duration, most: usize, now: Time) {
+        self.recent.retain(|(client, parted)| *client != other && now.since(*parted) < lately);
+        self.recent.push((other, now));
+        if self.recent.len() > most {
+            self.recent.remove(0);
+        }
+    }
+
+    /// Whether it has met another not long ago.
+    pub(crate) fn met_lately(&self, other: ClientId, lately: Lately) -> bool {
+        let latest = self.recent.iter().rev().take(lately.most);
+        latest.take_while(|(_, parted)| *parted > lately.since).any(|(client, _)| *client == other)
+    }
+
+    /// Is not matched with another again. Of too many the one blocked longest ago is let go.
+    pub(crate) fn block(&mut self, other: ClientId) {
+        if !self.has_blocked(other) {
+            if self.blocked.len() == BLOCKED_AT_MOST {
+                self.blocked.remove(0);
+            }
+            self.blocked.push(other);
+        }
+    }
+
+    pub(crate) fn has_blocked(&self, other: ClientId) -> bool {
+        self.blocked.contains(&other)
     }
 
     /// Whether this one keeps apart from another.
@@ -229,3 +316,6 @@ impl IndexMut<SessionKey> for Sessions {
         &mut self.slab[key.0]
     }
 }
+
+/// How many a session may have reported, or been reported by, that it is not matched with again.
+const BLOCKED_AT_MOST: usize = 64;

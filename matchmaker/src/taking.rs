@@ -52,7 +52,7 @@ impl Matchmaker {
     /// Whether the session's gateway has messages for the partner that could not be passed on yet, and will be repeated.
     pub(crate) fn is_behind(&self, session: SessionKey) -> bool {
         match self.sessions[session].state {
-            State::Idle | State::Waiting(_) => false,
+            State::Idle | State::Waiting => false,
             State::InRoom(room) => {
                 let sender = self.rooms[room].member(session);
                 sender.newest > sender.sent

@@ -12,6 +12,7 @@ use duet_proto::queue::Limits;
 mod gateway;
 mod identity;
 mod limits;
+mod matching;
 mod matchmaker;
 mod proxies;
 mod telemetry;

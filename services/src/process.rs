@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 
-use crate::cli::{self, GatewayArgs, OperationsArgs};
+use crate::cli::{self, GatewayArgs, MatchmakerArgs, OperationsArgs};
 use crate::failure::Failure;
 use crate::files::Files;
 use crate::metrics::Metrics;
@@ -33,6 +33,7 @@ pub(crate) fn standalone(telemetry: &Telemetry, args: cli::Standalone) -> Result
         let mut signals = Signals::listen()?;
         let mut files = Files::listen()?;
         let tls = args.tls.read(&mut files)?;
+        check_matchmaker(&args.matchmaker)?;
         let access = args.ports.read(args.grpc_listen, &mut files)?;
         let verifier = verifier(&args.gateway)?;
         let ice = args.gateway.turn.settings()?;
@@ -87,6 +88,7 @@ pub(crate) fn matchmaker(telemetry: &Telemetry, args: cli::Matchmaker) -> Result
     runtime(Builder::new_multi_thread())?.block_on(async {
         let mut signals = Signals::listen()?;
         let mut files = Files::listen()?;
+        check_matchmaker(&args.matchmaker)?;
         let access = args.ports.read(Some(args.grpc_listen), &mut files)?;
         let ports = BoundPorts::bind(Some(args.grpc_listen), &args.ports, access).await?;
         files.keep();
@@ -104,6 +106,10 @@ pub(crate) fn matchmaker(telemetry: &Telemetry, args: cli::Matchmaker) -> Result
 
 fn runtime(mut builder: Builder) -> Result<Runtime, Failure> {
     builder.enable_all().build().map_err(|error| Failure::environment("the runtime can't be made", &error))
+}
+
+fn check_matchmaker(args: &MatchmakerArgs) -> Result<(), Failure> {
+    args.problem().map_or(Ok(()), |problem| Err(Failure::Setting(problem)))
 }
 
 fn bind_gateway(args: &GatewayArgs) -> Result<(Vec<std::net::TcpListener>, SocketAddr), Failure> {

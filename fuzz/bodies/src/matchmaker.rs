@@ -6,7 +6,10 @@ use std::time::Duration;
 use arbitrary::{Arbitrary, Unstructured};
 use bytes::Bytes;
 use duet_matchmaker::{Config, Event, LinkKey, Matchmaker, Output, SessionState};
-use duet_proto::frame::{Attach, Doing, Forward, Identity, InRoom, Join, PoolName, Resumable, Up, UpFrame, Wishes};
+use duet_proto::frame::{
+    Attach, Avoided, Doing, Forward, Identity, InRoom, Join, PoolName, Preferences, Region, Resumable, Tag, Up,
+    UpFrame, Wishes,
+};
 use duet_proto::ids::{BootId, ClientId, RoomId, SessionNumber, TicketNumber};
 use duet_proto::link::GatewayHello;
 use duet_proto::time::Time;
@@ -37,8 +40,8 @@ enum Input {
 enum Act {
     Attach { client: u8, attempt: u8, resumable: Option<Announced>, was: Was },
     Identify,
-    Join { attempt: u8, pool: bool, waited: u8 },
-    Next { attempt: u8, pool: bool },
+    Join { attempt: u8, asked: u8, waited: u8 },
+    Next { attempt: u8, asked: u8 },
     Leave { attempt: u8 },
     Forward { ticket: Ticket, seq: u8 },
     Ack { ticket: Ticket, seq: u8 },
@@ -65,7 +68,7 @@ struct Announced {
 #[derive(Debug, Arbitrary)]
 enum Was {
     Idle,
-    Waiting { pool: bool, waited: u8 },
+    Waiting { asked: u8, waited: u8 },
     InRoom { ticket: Ticket, room: Room, partner: u8, initiator: bool, received: u8, sent: u8, acknowledged: u8 },
 }
 
@@ -212,8 +215,8 @@ impl World {
                 resumable: resumable.map(|announced| Box::new(announced.into())),
             })),
             Act::Identify => Up::Identify(Identity::unverified("ann".to_owned())),
-            Act::Join { attempt, pool, waited } => Up::Join(join(attempt, pool, waited)),
-            Act::Next { attempt, pool } => Up::Next { attempt: attempt.into(), wishes: wishes(pool) },
+            Act::Join { attempt, asked, waited } => Up::Join(join(attempt, asked, waited)),
+            Act::Next { attempt, asked } => Up::Next { attempt: attempt.into(), wishes: wishes(asked) },
             Act::Leave { attempt } => Up::Leave { attempt: attempt.into() },
             Act::Forward { ticket, seq } => {
                 Up::Forward(Forward { ticket: ticket.into(), seq: seq.into(), text: Bytes::from_static(b"{}") })
@@ -243,7 +246,7 @@ impl World {
     fn doing(&self, was: Was, attempt: u8) -> Doing {
         match was {
             Was::Idle => Doing::Idle,
-            Was::Waiting { pool, waited } => Doing::Waiting(join(attempt, pool, waited)),
+            Was::Waiting { asked, waited } => Doing::Waiting(join(attempt, asked, waited)),
             Was::InRoom { ticket, room, partner, initiator, received, sent, acknowledged } => Doing::InRoom(InRoom {
                 ticket: ticket.into(),
                 room: self.room(room),
@@ -253,7 +256,7 @@ impl World {
                 sent: sent.into(),
                 acknowledged: acknowledged.into(),
                 partner_away: false,
-                join: join(attempt, false, 0),
+                join: join(attempt, 0, 0),
             }),
         }
     }
@@ -294,13 +297,24 @@ fn token(number: u8) -> TokenHash {
     ResumeToken::from_random([number % 8; 32]).hash()
 }
 
-fn join(attempt: u8, pool: bool, waited: u8) -> Join {
-    Join { attempt: attempt.into(), wishes: wishes(pool), waited: Duration::from_millis(100 * u64::from(waited)) }
+fn join(attempt: u8, asked: u8, waited: u8) -> Join {
+    Join { attempt: attempt.into(), wishes: wishes(asked), waited: Duration::from_millis(100 * u64::from(waited)) }
 }
 
-fn wishes(chess: bool) -> Wishes {
-    let pool = if chess { PoolName::new("chess").expect("a fine name") } else { PoolName::default() };
-    Wishes::anybody(pool)
+/// One bit for each thing that may be asked for.
+fn wishes(asked: u8) -> Wishes {
+    let is_asked = |bit: u8| asked & (1 << bit) != 0;
+    let pool = if is_asked(0) { PoolName::new("chess").expect("a fine name") } else { PoolName::default() };
+    let tag = |bit: u8, name| is_asked(bit).then(|| Tag::new(name).expect("a fine tag"));
+    let avoided = |bit: u8| is_asked(bit).then(|| Avoided::new(&client(bit).to_string()).expect("an id is fine"));
+    let preferences = Preferences {
+        tags: [tag(1, "a"), tag(2, "b")].into_iter().flatten().collect(),
+        avoid: [avoided(3), avoided(4)].into_iter().flatten().collect(),
+        region: is_asked(5).then(|| Region::new("eu").expect("a fine region")),
+        patience: is_asked(6).then_some(Duration::from_millis(100)),
+        head_start: Duration::from_millis(if is_asked(7) { 300 } else { 0 }),
+    };
+    Wishes::new(pool, preferences)
 }
 
 /// Nobody meets, leaves or reports themselves.
@@ -309,6 +323,7 @@ fn check_event(event: &Event) {
         Event::Matched(made) => (&made.members[0], &made.members[1]),
         Event::RoomEnded(ended) => (&ended.members[0], &ended.members[1]),
         Event::Reported(report) => (&report.reporter, &report.reported),
+        Event::Quarantined(_) => return,
     };
     assert_ne!(one.client, other.client);
 }

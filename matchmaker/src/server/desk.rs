@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 
 use super::events::Events;
 use super::link::LinkEnd;
-use crate::{Event, LinkKey, Matchmaker, Output, Report, RoomEnded};
+use crate::{Event, LinkKey, Matchmaker, Output, Quarantined, Report, RoomEnded};
 
 /// The machine and its links. Every input is followed by [`Desk::drain`] before the lock is let go.
 #[derive(Debug)]
@@ -174,6 +174,9 @@ fn log_event(event: &Event) {
         Event::Reported(Report { reporter, reported, room, reason, details, .. }) => {
             tracing::info!(reporter = %reporter.client, reported = %reported.client, %room, "a client was reported");
             tracing::debug!(%room, reason, details, "why a client was reported");
+        }
+        Event::Quarantined(Quarantined { party, reporters, lasts }) => {
+            tracing::warn!(client = %party.client, reporters, ?lasts, "a client was reported by many and is in quarantine");
         }
         Event::Matched(made) => tracing::debug!(room = %made.room, pool = made.pool.as_str(), "room made"),
         Event::RoomEnded(RoomEnded { room, reason, lasted, .. }) => {

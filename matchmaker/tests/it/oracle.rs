@@ -7,7 +7,7 @@ use duet_matchmaker::Config;
 use duet_proto::ids::TicketNumber;
 use duet_proto::time::Time;
 
-use crate::world::{Act, Event, Was, seconds};
+use crate::world::{Act, Asked, Event, Was, asked_for, seconds};
 
 pub(crate) struct Oracle {
     config: Config,
@@ -24,11 +24,32 @@ pub(crate) struct Person {
     pub(crate) name: char,
     pub(crate) link: u32,
     pub(crate) ticket: TicketNumber,
-    pool: &'static str,
+    wish: Asked,
     queued: Time,
     arrival: u64,
+    asked: Time,
+    /// Whether anybody will do.
+    wide: bool,
+    /// When it is to look again, as it has become less choosy.
+    looks_again: Vec<Time>,
     pub(crate) place: Place,
     last: Option<(char, usize, Time)>,
+    recent: Vec<(char, Time)>,
+    blocked: Vec<char>,
+}
+
+impl Person {
+    fn served(&self) -> (Time, u64) {
+        (self.queued - self.wish.head_start, self.arrival)
+    }
+
+    fn cares_for_tags(&self) -> bool {
+        !self.wide && !self.wish.tags.is_empty()
+    }
+
+    fn cares_for_regions(&self) -> bool {
+        !self.wide && self.wish.region.is_some()
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -55,6 +76,7 @@ impl Place {
 pub(crate) struct Room {
     /// Who offers comes first.
     members: [char; 2],
+    pool: String,
     created: Time,
     pub(crate) sent: [u64; 2],
     acknowledged: [u64; 2],
@@ -96,7 +118,9 @@ impl Oracle {
 
     pub(crate) fn next_deadline(&self) -> Option<Time> {
         let retries = self.apart.iter().filter(|apart| !apart.tried_again).map(|apart| apart.until);
-        retries.chain(self.people.iter().filter_map(|person| person.place.given_up_at())).min()
+        let waiting = self.people.iter().filter(|person| person.place == Place::Waiting);
+        let looks = waiting.flat_map(|person| person.looks_again.iter().copied());
+        retries.chain(looks).chain(self.people.iter().filter_map(|person| person.place.given_up_at())).min()
     }
 
     pub(crate) fn person(&self, name: char) -> Option<&Person> {
@@ -120,11 +144,16 @@ impl Oracle {
             name,
             link,
             ticket,
-            pool: "",
+            wish: asked_for("default"),
             queued: now,
             arrival: 0,
+            asked: now,
+            wide: false,
+            looks_again: Vec::new(),
             place: Place::Idle,
             last: None,
+            recent: Vec::new(),
+            blocked: Vec::new(),
         });
         match was {
             Was::Idle { attempt } => self.at(name).ticket.attempt = attempt,
@@ -134,7 +163,8 @@ impl Oracle {
                 let arrival = self.arrive();
                 let until = (Time::ZERO + self.config.recovery).max(now + self.config.link_grace);
                 let person = self.at(name);
-                (person.ticket, person.pool, person.queued, person.arrival) = (ticket, pool, now - waited, arrival);
+                (person.ticket, person.wish, person.arrival) = (ticket, asked_for(pool), arrival);
+                (person.queued, person.asked) = (now - waited, now - waited);
                 person.place = Place::Half { until, room, partner };
             }
         }
@@ -163,8 +193,11 @@ impl Oracle {
                 if before.place == Place::Idle {
                     let arrival = self.arrive();
                     (self.at(name).queued, self.at(name).arrival) = (now - waited, arrival);
+                    self.at(name).asked = now - waited;
+                } else if before.wish != asked_for(pool) {
+                    self.at(name).asked = now;
                 }
-                self.at(name).pool = pool;
+                self.at(name).wish = asked_for(pool);
                 let mut placing = vec![name];
                 if let Some((partner, _)) = partner
                     && self.tell_left(partner, "left")
@@ -184,6 +217,7 @@ impl Oracle {
                     && of == room
                     && now.since(parted) <= self.config.report_window
                 {
+                    self.at(name).blocked.push(last);
                     self.lines.push(format!("{name} reports {last} of r{room} for spam"));
                 }
             }
@@ -220,7 +254,7 @@ impl Oracle {
             let arrival = self.arrive();
             (self.at(name).queued, self.at(name).arrival) = (now, arrival);
         }
-        self.at(name).pool = pool;
+        (self.at(name).wish, self.at(name).asked) = (asked_for(pool), now);
         placing.push(name);
         self.place_in_turn(placing, now);
     }
@@ -308,13 +342,31 @@ impl Oracle {
             apart.tried_again = true;
             due.push(apart.presser);
         }
+        let mut widened = Vec::new();
+        for person in self.people.iter_mut().filter(|person| person.place == Place::Waiting) {
+            let left: Vec<_> = person.looks_again.iter().copied().filter(|at| *at > now).collect();
+            if left.len() < person.looks_again.len() {
+                due.push(person.name);
+            }
+            person.looks_again = left;
+            let wide = patience_ends(&self.config, person).is_some_and(|at| at <= now);
+            if wide && !person.wide {
+                person.wide = true;
+                widened.push(person.name);
+            }
+        }
         let mut due: Vec<Person> = self.people.iter().filter(|person| due.contains(&person.name)).cloned().collect();
-        due.sort_by_key(|person| (person.queued, person.arrival));
-        for person in due {
+        due.sort_by_key(Person::served);
+        for person in &due {
             if self.at(person.name).place == Place::Waiting
                 && let Some(partner) = self.oldest_suitable(person.name, now)
             {
                 self.meet(person.name, partner, now);
+            }
+        }
+        for person in due {
+            if self.at(person.name).place == Place::Waiting && widened.contains(&person.name) {
+                self.tell_waiting(person.name, now);
             }
         }
     }
@@ -326,11 +378,18 @@ impl Oracle {
             self.at(name).last = Some((partner, room, now));
         }
         let Place::Room(number) = place else { return None };
-        let Room { members, created, .. } = self.rooms[number - 1];
+        let Room { members, created, .. } = &self.rooms[number - 1];
+        let (members, created) = (*members, *created);
+        self.rooms[number - 1].pool.clear();
         let partner = if members[0] == name { members[1] } else { members[0] };
         self.at(partner).place = Place::Idle;
         self.at(name).last = Some((partner, number, now));
         self.at(partner).last = Some((name, number, now));
+        for (one, other) in [(name, partner), (partner, name)] {
+            let known = self.at(one);
+            known.recent.retain(|(met, _)| *met != other);
+            known.recent.push((other, now));
+        }
         Some((partner, now.since(created)))
     }
 
@@ -350,49 +409,106 @@ impl Oracle {
         if lasted >= self.config.short_room {
             let arrival = self.arrive();
             (self.at(name).queued, self.at(name).arrival) = (now, arrival);
+            self.at(name).asked = now;
         }
     }
 
     fn place_in_turn(&mut self, mut names: Vec<char>, now: Time) {
-        names.sort_by_key(|name| (self.person(*name).unwrap().queued, self.person(*name).unwrap().arrival));
+        names.sort_by_key(|name| self.person(*name).unwrap().served());
         names.into_iter().for_each(|name| self.place(name, now));
     }
 
     fn place(&mut self, name: char, now: Time) {
+        let patience = patience_ends(&self.config, self.person(name).unwrap());
+        self.at(name).wide = patience.is_none_or(|at| at <= now);
         if let Some(partner) = self.oldest_suitable(name, now) {
             return self.meet(name, partner, now);
         }
-        self.at(name).place = Place::Waiting;
+        let past_caring = self.person(name).unwrap().queued + self.config.rematch_patience;
+        let person = self.at(name);
+        person.place = Place::Waiting;
+        person.looks_again = patience.into_iter().filter(|at| *at > now).collect();
+        if !person.recent.is_empty() && past_caring > now {
+            person.looks_again.push(past_caring);
+        }
+        self.tell_waiting(name, now);
+    }
+
+    fn tell_waiting(&mut self, name: char, now: Time) {
         let person = self.person(name).unwrap();
-        let turn = |person: &Person| (person.queued, person.arrival);
-        let position = self.waiting(person.pool).filter(|other| turn(other) <= turn(person)).count();
+        let position = self.waiting(&person.wish.pool).filter(|other| other.served() <= person.served()).count();
         let (number, waited) = (self.number(name), seconds(now.since(person.queued)));
-        self.lines.push(format!("{name} waiting {number} {} at {position} {waited}", person.pool));
+        let has_widened = person.wide && patience_ends(&self.config, person).is_some();
+        let widened = if has_widened { " widened" } else { "" };
+        self.lines.push(format!("{name} waiting {number} {} at {position} {waited}{widened}", person.wish.pool));
     }
 
     fn meet(&mut self, name: char, partner: char, now: Time) {
-        self.rooms.push(Room { members: [name, partner], created: now, sent: [0, 0], acknowledged: [0, 0] });
+        let pool = self.person(name).unwrap().wish.pool.clone();
+        self.rooms.push(Room { members: [name, partner], pool, created: now, sent: [0, 0], acknowledged: [0, 0] });
         let room = self.rooms.len();
         for (one, other, role) in [(partner, name, "answers"), (name, partner, "offers")] {
             self.at(one).place = Place::Room(room);
             let (number, waited) = (self.number(one), seconds(now.since(self.person(one).unwrap().queued)));
-            self.lines.push(format!("{one} matched {number} {other} r{room} {role} {waited}"));
+            let theirs = &self.person(other).unwrap().wish.tags;
+            let own = &self.person(one).unwrap().wish.tags;
+            let shared: Vec<_> = own.iter().filter(|tag| theirs.contains(tag)).map(String::as_str).collect();
+            let by = if shared.is_empty() { String::new() } else { format!(" by {}", shared.join(",")) };
+            self.lines.push(format!("{one} matched {number} {other} r{room} {role} {waited}{by}"));
         }
     }
 
+    /// Of those who may meet, one not met lately before others; then by the best thing they have in common; then the oldest.
     fn oldest_suitable(&self, name: char, now: Time) -> Option<char> {
+        let seeker = self.person(name).unwrap();
+        let candidates = self.waiting(&seeker.wish.pool).filter(|other| self.may_meet(seeker, other, now));
+        let ranked = candidates.filter_map(|other| {
+            let lately = self.met_lately(seeker, other, now) || self.met_lately(other, seeker, now);
+            let cares = [seeker, other].iter().any(|one| now.since(one.queued) < self.config.rematch_patience);
+            let rank = (lately, self.in_common(seeker, other)?, other.served());
+            (!lately || !cares).then_some((rank, other.name))
+        });
+        ranked.min().map(|(_, other)| other)
+    }
+
+    fn may_meet(&self, one: &Person, other: &Person, now: Time) -> bool {
         let apart = |one: char, other: char| {
             self.apart.iter().any(|apart| (apart.presser, apart.left) == (one, other) && apart.until > now)
         };
-        let pool = self.person(name).unwrap().pool;
-        let suitable = self
-            .waiting(pool)
-            .filter(|other| other.name != name && !apart(name, other.name) && !apart(other.name, name));
-        suitable.min_by_key(|other| (other.queued, other.arrival)).map(|other| other.name)
+        let rejects = |one: &Person, other: &Person| {
+            apart(one.name, other.name) || one.blocked.contains(&other.name) || one.wish.avoid.contains(&other.name)
+        };
+        one.name != other.name && !rejects(one, other) && !rejects(other, one)
     }
 
-    fn waiting(&self, pool: &'static str) -> impl Iterator<Item = &Person> {
-        self.people.iter().filter(move |person| person.place == Place::Waiting && person.pool == pool)
+    fn met_lately(&self, one: &Person, other: &Person, now: Time) -> bool {
+        let pool = &one.wish.pool;
+        let talking = 2 * self.rooms.iter().filter(|room| room.pool == *pool).count();
+        let population = self.waiting(pool).count() + talking;
+        let most = (population / 2).saturating_sub(1).min(self.config.recent_partners);
+        let is_late =
+            |(met, parted): &(char, Time)| *met == other.name && now.since(*parted) < self.config.rematch_avoid;
+        one.recent.iter().rev().take(most).any(is_late)
+    }
+
+    /// The less the better: how rare the rarest tag is that both have, or none if both do without; then whether they are in one
+    /// region, or both do without.
+    fn in_common(&self, seeker: &Person, other: &Person) -> Option<(bool, usize, String, bool)> {
+        let has = |tag: &String| self.waiting(&seeker.wish.pool).filter(|other| other.wish.tags.contains(tag)).count();
+        let in_region = seeker.wish.region.is_some() && seeker.wish.region == other.wish.region;
+        if !in_region && (seeker.cares_for_regions() || other.cares_for_regions()) {
+            return None;
+        }
+        let shared = seeker.wish.tags.iter().filter(|tag| other.wish.tags.contains(tag));
+        if let Some((count, tag)) = shared.map(|tag| (has(tag), tag.clone())).min() {
+            return Some((false, count, tag, !in_region));
+        }
+        let do_without = !seeker.cares_for_tags() && !other.cares_for_tags();
+        do_without.then(|| (true, 0, String::new(), !in_region))
+    }
+
+    fn waiting(&self, pool: &str) -> impl Iterator<Item = &Person> {
+        self.people.iter().filter(move |person| person.place == Place::Waiting && person.wish.pool == pool)
     }
 
     fn forget(&mut self, name: char) {
@@ -409,4 +525,11 @@ impl Oracle {
         self.arrivals += 1;
         self.arrivals
     }
+}
+
+/// `None` if it insists on nothing.
+fn patience_ends(config: &Config, person: &Person) -> Option<Time> {
+    let insists = !person.wish.tags.is_empty() || person.wish.region.is_some();
+    let patience = person.wish.patience.unwrap_or(config.patience);
+    insists.then(|| person.queued.max(person.asked) + patience)
 }

@@ -25,8 +25,8 @@ enum Step {
     Wait(u64),
     Boot(u32),
     Attach(char, u32, u8, u64),
-    Join(char, bool, u64),
-    Next(char, bool),
+    Join(char, &'static str, u64),
+    Next(char, &'static str),
     Leave(char),
     Report(char, usize, bool),
     Forward(char, Number),
@@ -53,8 +53,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         20 => prop_oneof![3 => 0..1_500u64, 1 => 1_500..15_000u64].prop_map(Step::Wait),
         3 => (1..4u32).prop_map(Step::Boot),
         20 => (client(), 1..4u32, 0..6u8, 0..20_000u64).prop_map(|(c, link, was, ago)| Step::Attach(c, link, was, ago)),
-        30 => (client(), prop::bool::weighted(0.2), 0..4u64).prop_map(|(c, chess, waited)| Step::Join(c, chess, waited * 500)),
-        30 => (client(), prop::bool::weighted(0.1)).prop_map(|(c, chess)| Step::Next(c, chess)),
+        30 => (client(), wish(), 0..4u64).prop_map(|(c, wish, waited)| Step::Join(c, wish, waited * 500)),
+        30 => (client(), wish()).prop_map(|(c, wish)| Step::Next(c, wish)),
         6 => client().prop_map(Step::Leave),
         4 => (client(), 0..3usize, any::<bool>()).prop_map(|(c, back, raised)| Step::Report(c, back, raised)),
         20 => (client(), number).prop_map(|(c, number)| Step::Forward(c, number)),
@@ -64,6 +64,28 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => client().prop_map(Step::OldAttempt),
     ];
     prop::collection::vec(step, 1..250)
+}
+
+/// Mostly for anybody, so that there is life; the others so few that they often have something in common.
+fn wish() -> impl Strategy<Value = &'static str> {
+    prop_oneof![
+        8 => Just("default"),
+        1 => Just("chess"),
+        8 => prop::sample::select(vec![
+            "default+a",
+            "default+a,b",
+            "default+b,c!1000",
+            "default+c@eu",
+            "default+a,c@us!0",
+            "default@eu",
+            "default@us!2500",
+            "default^1500",
+            "default+b^4000",
+            "default~ab",
+            "default+a~c",
+            "chess+a",
+        ]),
+    ]
 }
 
 struct Run {
@@ -80,8 +102,8 @@ proptest! {
 
     #[test]
     fn the_machine_does_what_the_oracle_says(steps in steps(), requeue in prop::bool::weighted(0.8)) {
-        let config = Config { requeue_on_partner_leave: requeue, ..Config::default() };
-        let (world, oracle) = (World::new(config), Oracle::new(config));
+        let config = Config { requeue_on_partner_leave: requeue, news_after: Duration::ZERO, ..Config::default() };
+        let (world, oracle) = (World::new(config.clone()), Oracle::new(config));
         let mut run = Run { world, oracle, judge: Judge::default(), now: Time::ZERO, steps: 0 };
         (1..4).for_each(|link| run.both(Event::Boot(link)));
         for step in steps {
@@ -134,7 +156,6 @@ impl Run {
 
     /// What a step comes to, if it is possible.
     fn event(&self, step: &Step) -> Option<Event> {
-        let pool = |chess: bool| if chess { "chess" } else { "default" };
         let next_attempt = |client: char| self.oracle.person(client).map(|person| person.ticket.attempt + 1);
         let act = |client: char, act: Act| self.oracle.person(client).map(|_| Event::Frame(client, act));
         let is_up = |link: &u32| self.oracle.links.contains(link);
@@ -146,11 +167,11 @@ impl Run {
                 Some(Event::Attach(client, link, was_doing(was, room, Duration::from_millis(millis))))
             }
             Step::Attach(..) => None,
-            Step::Join(client, chess, millis) => {
-                let (pool, waited) = (pool(chess), Duration::from_millis(millis));
+            Step::Join(client, pool, millis) => {
+                let waited = Duration::from_millis(millis);
                 act(client, Act::Join { attempt: next_attempt(client)?, pool, waited })
             }
-            Step::Next(client, chess) => act(client, Act::Next { attempt: next_attempt(client)?, pool: pool(chess) }),
+            Step::Next(client, pool) => act(client, Act::Next { attempt: next_attempt(client)?, pool }),
             Step::Leave(client) => act(client, Act::Leave { attempt: next_attempt(client)? }),
             Step::Report(client, back, raised) => {
                 let attempt = next_attempt(client)? - u32::from(!raised);

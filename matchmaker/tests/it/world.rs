@@ -9,7 +9,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use duet_matchmaker::{Config, Event as Happened, LinkKey, Matchmaker, Output};
 use duet_proto::frame::{
-    Attach, Doing, Down, DownFrame, Forward, InRoom, Join, PartnerLeftReason, PoolName, Up, UpFrame, Waiting, Wishes,
+    Attach, Avoided, Doing, Down, DownFrame, Forward, InRoom, Join, PartnerLeftReason, PoolName, Preferences, Region,
+    Tag, Up, UpFrame, Waiting, Wishes,
 };
 use duet_proto::ids::{BootId, ClientId, RoomId, SessionNumber, TicketNumber};
 use duet_proto::link::GatewayHello;
@@ -202,6 +203,10 @@ impl World {
             Output::LinkReplaced { link } => format!("{} replaced", self.links_ever(link)),
             Output::Event(event) => match *event {
                 Happened::Matched(_) | Happened::RoomEnded(_) => return None,
+                Happened::Quarantined(quarantined) => {
+                    let (whom, for_how_long) = (letter(quarantined.party.client), seconds(quarantined.lasts));
+                    format!("{whom} in quarantine for {for_how_long} by {}", quarantined.reporters)
+                }
                 Happened::Reported(report) => {
                     let (by, whom) = (letter(report.reporter.client), letter(report.reported.client));
                     format!("{by} reports {whom} of r{} for {}", self.room(report.room), report.reason)
@@ -219,7 +224,10 @@ impl World {
             Down::Matched(matched) => {
                 let role = if matched.initiator { "offers" } else { "answers" };
                 let (partner, room) = (letter(matched.partner), self.room(matched.room));
-                format!("{to} matched {} {partner} r{room} {role} {}", number(matched.ticket), seconds(matched.waited))
+                let (number, waited) = (number(matched.ticket), seconds(matched.waited));
+                let tags: Vec<_> = matched.tags.iter().map(Tag::as_str).collect();
+                let by = if tags.is_empty() { String::new() } else { format!(" by {}", tags.join(",")) };
+                format!("{to} matched {number} {partner} r{room} {role} {waited}{by}")
             }
             Down::Forward(forward) => {
                 format!("{to} gets {} #{} {}", number(forward.ticket), forward.seq, text_of(&forward.text))
@@ -302,8 +310,42 @@ fn letter(client: ClientId) -> char {
     char::from(client.as_bytes()[0])
 }
 
-pub(crate) fn wishes(pool: &str) -> Wishes {
-    Wishes::anybody(PoolName::new(pool).unwrap())
+/// A wish as a script writes it: `pool+tag,tag@region!patience^head-start~avoided`, the times in milliseconds, the avoided by their
+/// letters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Asked {
+    pub(crate) pool: String,
+    pub(crate) tags: Vec<String>,
+    pub(crate) region: Option<String>,
+    pub(crate) patience: Option<Duration>,
+    pub(crate) head_start: Duration,
+    pub(crate) avoid: Vec<char>,
+}
+
+pub(crate) fn asked_for(wish: &str) -> Asked {
+    let end = |from: usize| wish[from..].find(['+', '@', '!', '^', '~']).map_or(wish.len(), |at| from + at);
+    let part = |sign: char| wish.find(sign).map(|at| &wish[at + 1..end(at + 1)]);
+    let millis = |sign: char| part(sign).map(|millis| Duration::from_millis(millis.parse().unwrap()));
+    Asked {
+        pool: wish[..end(0)].to_owned(),
+        tags: part('+').map_or(Vec::new(), |tags| tags.split(',').map(str::to_owned).collect()),
+        region: part('@').map(str::to_owned),
+        patience: millis('!'),
+        head_start: millis('^').unwrap_or_default(),
+        avoid: part('~').map_or(Vec::new(), |avoided| avoided.chars().collect()),
+    }
+}
+
+pub(crate) fn wishes(wish: &str) -> Wishes {
+    let asked = asked_for(wish);
+    let preferences = Preferences {
+        tags: asked.tags.iter().map(|tag| Tag::new(tag).unwrap()).collect(),
+        avoid: asked.avoid.iter().map(|letter| Avoided::new(&client_id(*letter).to_string()).unwrap()).collect(),
+        region: asked.region.map(|region| Region::new(&region).unwrap()),
+        patience: asked.patience,
+        head_start: asked.head_start,
+    };
+    Wishes::new(PoolName::new(&asked.pool).unwrap(), preferences)
 }
 
 fn number(ticket: TicketNumber) -> String {
@@ -326,4 +368,9 @@ fn reason_word(reason: PartnerLeftReason) -> &'static str {
         PartnerLeftReason::Disconnected => "disconnected",
         PartnerLeftReason::Closed => "closed",
     }
+}
+
+/// The default settings, but who has met may meet again, and nobody who waits is told how it stands from time to time.
+pub(crate) fn config() -> Config {
+    Config { news_after: Duration::ZERO, recent_partners: 0, ..Config::default() }
 }

@@ -5,6 +5,7 @@ use clap::builder::BoolishValueParser;
 use duet_matchmaker::Config;
 use duet_proto::queue::Limits;
 
+use super::matching::MatchingArgs;
 use super::values::{Milliseconds, host_name, process_name};
 
 /// How the matchmaker pairs.
@@ -32,6 +33,8 @@ pub(crate) struct MatchmakerArgs {
     /// What gateways and their logs call this matchmaker [default: the host's name]
     #[arg(long, env, value_parser = process_name, value_name = "NAME")]
     matchmaker_name: Option<String>,
+    #[command(flatten)]
+    matching: MatchingArgs,
 }
 
 impl MatchmakerArgs {
@@ -39,8 +42,13 @@ impl MatchmakerArgs {
         self.matchmaker_name.clone().unwrap_or_else(host_name)
     }
 
+    /// What is wrong with the settings together.
+    pub(crate) fn problem(&self) -> Option<String> {
+        self.matching.problem()
+    }
+
     pub(crate) fn config(&self, link_queue: Limits) -> Config {
-        Config {
+        self.matching.apply(Config {
             link_queue,
             requeue_on_partner_leave: self.requeue_on_partner_leave,
             rematch_after: self.rematch_after_ms.0,
@@ -49,6 +57,6 @@ impl MatchmakerArgs {
             recovery: self.recovery_ms.0,
             max_waiting_per_pool: self.max_waiting_per_pool,
             ..Config::default()
-        }
+        })
     }
 }

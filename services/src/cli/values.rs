@@ -25,6 +25,21 @@ impl FromStr for Milliseconds {
     }
 }
 
+/// A time in whole seconds, up to ten years.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Seconds(pub(crate) Duration);
+
+impl FromStr for Seconds {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.parse::<u64>() {
+            Ok(seconds) if seconds <= 315_360_000 => Ok(Seconds(Duration::from_secs(seconds))),
+            _ => Err("expected whole seconds from 0 to 315360000"),
+        }
+    }
+}
+
 /// A time that can't be nothing.
 pub(super) fn positive_milliseconds(text: &str) -> Result<Milliseconds, &'static str> {
     match text.parse() {

@@ -71,7 +71,7 @@ proptest! {
     fn nothing_is_lost_with_a_link_or_a_process_that_its_gateway_still_has(
         steps in steps(), requeue in prop::bool::weighted(0.8)
     ) {
-        let mut run = Run::new(Config { requeue_on_partner_leave: requeue, ..Config::default() });
+        let mut run = Run::new(Config { requeue_on_partner_leave: requeue, ..crate::world::config() });
         for step in steps {
             run.step(step);
             run.nobody_is_in_two_rooms();
@@ -125,7 +125,7 @@ impl Gateway {
 impl Run {
     fn new(config: Config) -> Self {
         let gateways = (0..GATEWAYS).map(|_| Gateway::default()).collect();
-        let machine = Matchmaker::new(config, [0; 32]);
+        let machine = Matchmaker::new(config.clone(), [0; 32]);
         let (started, now, places) = (Time::ZERO, Time::ZERO, BTreeMap::new());
         let mut run =
             Run { config, machine, started, now, gateways, clients: 0, restarts: 0, places, late: BTreeSet::new() };
@@ -206,7 +206,7 @@ impl Run {
 
     fn restart(&mut self) {
         self.restarts += 1;
-        self.machine = Matchmaker::new(self.config, [self.restarts; 32]);
+        self.machine = Matchmaker::new(self.config.clone(), [self.restarts; 32]);
         self.started = self.now;
         self.places.clear();
         for gateway in &mut self.gateways {

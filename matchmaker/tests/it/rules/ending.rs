@@ -68,7 +68,7 @@ fn the_one_left_over_may_be_matched_at_once() {
 
 #[test]
 fn without_requeueing_the_one_left_over_rests() {
-    let config = Config { requeue_on_partner_leave: false, ..Config::default() };
+    let config = Config { requeue_on_partner_leave: false, ..crate::world::config() };
     let world = script_with(
         config,
         &format!(

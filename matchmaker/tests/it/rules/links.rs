@@ -144,7 +144,7 @@ fn nobody_attaches_twice() {
 fn a_session_number_attaches_once() {
     use duet_proto::frame::{Attach, Doing, Up, UpFrame};
     use duet_proto::ids::{BootId, SessionNumber};
-    let mut machine = duet_matchmaker::Matchmaker::new(Config::default(), [1; 32]);
+    let mut machine = duet_matchmaker::Matchmaker::new(crate::world::config(), [1; 32]);
     let boot = BootId::from_random([1; 16]);
     let hello = duet_proto::link::GatewayHello { gateway: "g".into(), boot, worker: 0 };
     let link = machine.link_up(hello, Time::ZERO);

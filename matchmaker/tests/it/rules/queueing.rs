@@ -197,7 +197,7 @@ fn keeping_apart_works_both_ways_and_runs_out_for_a_join_too() {
 
 #[test]
 fn at_most_eight_are_kept_apart_from_one_and_the_earliest_is_let_go_first() {
-    let mut world = World::new(Config::default());
+    let mut world = World::new(crate::world::config());
     let feed = |world: &mut World, text: &str| world.feed(event_named(text.split_once(' ').unwrap().1), at(&text[..3]));
     feed(&mut world, "0.0 link 1 up");
     feed(&mut world, "0.0 a attach 1");
@@ -258,7 +258,7 @@ fn an_announced_waiter_is_queued_where_it_was() {
 #[test]
 fn where_too_many_wait_only_who_meets_somebody_is_taken() {
     script_with(
-        Config { max_waiting_per_pool: 1, ..Config::default() },
+        Config { max_waiting_per_pool: 1, ..crate::world::config() },
         &format!(
             "{A_LEFT_B_AND_C}
              2 a leave 3

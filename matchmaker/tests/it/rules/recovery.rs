@@ -50,7 +50,7 @@ fn a_room_that_only_one_side_announces_ends_after_the_recovery() {
          > b matched 4.1 a r1 offers 53s"
     ));
     script_with(
-        Config { requeue_on_partner_leave: false, ..Config::default() },
+        Config { requeue_on_partner_leave: false, ..crate::world::config() },
         &format!(
             "{A_ANNOUNCED}
              5 timeout

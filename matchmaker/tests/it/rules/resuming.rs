@@ -272,7 +272,7 @@ fn a_room_that_ended_meanwhile_is_told_with_its_reason_and_what_follows() {
          > a resumes 1.1 after #0"
     ));
     script_with(
-        Config { requeue_on_partner_leave: false, ..Config::default() },
+        Config { requeue_on_partner_leave: false, ..crate::world::config() },
         &format!(
             "{A_AND_B_MET}
              6 link 1 down
@@ -287,7 +287,7 @@ fn a_room_that_ended_meanwhile_is_told_with_its_reason_and_what_follows() {
 #[test]
 fn a_waiter_that_missed_a_whole_room_goes_back_to_its_place() {
     script_with(
-        Config { requeue_on_partner_leave: false, ..Config::default() },
+        Config { requeue_on_partner_leave: false, ..crate::world::config() },
         &format!(
             "{A_AND_B_MET}
              6 link 1 down

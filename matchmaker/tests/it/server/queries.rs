@@ -99,7 +99,7 @@ async fn sessions_and_rooms_tell_what_is_known_of_them() {
     assert_eq!((stats.sessions, stats.waiting, stats.rooms, stats.links), (5, 1, 2, 1));
     assert_eq!((stats.matches_total, stats.forwarded_total), (2, 2));
     assert!(stats.oldest_wait.unwrap().seconds >= 90 && stats.start_time.is_some());
-    assert_eq!((stats.pools.len(), stats.pools[0].pool.as_str(), stats.pools[0].waiting), (1, "chess", 1));
+    assert_eq!((stats.pools.len(), stats.pools[0].pool.as_str(), stats.pools[0].waiting), (2, "chess", 1));
 }
 
 #[tokio::test]

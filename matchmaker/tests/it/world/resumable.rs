@@ -43,6 +43,8 @@ pub(crate) enum Speech {
         bytes: usize,
     },
     Identify(String),
+    /// With a proof.
+    Prove(String),
     Broken {
         ticket: TicketNumber,
     },
@@ -117,6 +119,7 @@ impl World {
                 Up::Forward(Forward { ticket, seq, text: Bytes::from(vec![b'x'; bytes]) })
             }
             Speech::Identify(user) => Up::Identify(Identity::unverified(user)),
+            Speech::Prove(user) => Up::Identify(Identity { verified: true, ..Identity::unverified(user) }),
             Speech::Broken { ticket } => Up::Broken { ticket },
             Speech::Detach => Up::Detach,
             Speech::Resume { token, next, ack, attempt } => {

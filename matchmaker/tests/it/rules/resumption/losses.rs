@@ -63,7 +63,7 @@ fn who_has_missed_nothing_is_told_nothing_again() {
          > x is a, epoch 1: waiting 1.0 default 2s, seq 1 kept 1:waiting wants default",
     );
     script_with(
-        Config { requeue_on_partner_leave: false, ..Config::default() },
+        Config { requeue_on_partner_leave: false, ..crate::world::config() },
         &format!(
             "{A_AND_B_MET}
              6 b leave 2

@@ -228,7 +228,7 @@ fn a_broken_room_sends_both_back_to_their_places() {
          60 b broken 1.0"
     ));
     script_with(
-        Config { requeue_on_partner_leave: false, ..Config::default() },
+        Config { requeue_on_partner_leave: false, ..crate::world::config() },
         &format!(
             "{A_AND_B_MET}
              60 b broken 1.0
