@@ -7,8 +7,8 @@
 use std::io;
 use std::net::TcpListener;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -42,6 +42,7 @@ mod readiness;
 mod routes;
 mod socket;
 mod tls;
+mod traces;
 mod verifier;
 mod worker;
 
@@ -55,6 +56,8 @@ pub use matchmakers::{Address, Carrier, Connector, Matchmakers, MemoryDialer};
 use places::Places;
 use readiness::Readiness;
 pub use tls::{Tls, TlsAddress};
+pub use traces::TraceSettings;
+use traces::UpgradeRate;
 pub use verifier::{TokenRules, Verifier};
 
 /// How a gateway is to behave. The defaults are those of the executable.
@@ -90,6 +93,8 @@ pub struct Settings {
     pub coalesce: Duration,
     /// Whether debug lines of the log tell clients' addresses.
     pub log_addresses: bool,
+    /// What is traced, if anything is.
+    pub traces: Option<TraceSettings>,
     /// The ICE servers that clients are told.
     pub ice_servers: IceServers,
 }
@@ -138,6 +143,7 @@ impl Default for Settings {
             drain_spread: Duration::from_secs(10),
             coalesce: Duration::from_micros(250),
             log_addresses: false,
+            traces: None,
             ice_servers: IceServers::default(),
         }
     }
@@ -198,6 +204,7 @@ struct Shared {
     /// Connections that have not upgraded.
     http_connections: AtomicUsize,
     counts: Counts,
+    asked_traces: Mutex<UpgradeRate>,
     ice: Ice,
 }
 
@@ -285,9 +292,12 @@ impl std::fmt::Debug for Figures {
 
 impl Shared {
     fn new(settings: Settings, matchmakers: Matchmakers, workers: usize) -> Self {
+        let clock = Clock::start();
+        let upgrade_rate = settings.traces.as_ref().map_or(0, |traces| traces.upgrade_rate);
         Shared {
+            asked_traces: Mutex::new(UpgradeRate::new(upgrade_rate, clock.now())),
             session: Arc::new(settings.session.clone()),
-            clock: Clock::start(),
+            clock,
             readiness: Readiness::new(workers),
             places: Places::new(settings.census),
             http_connections: AtomicUsize::new(0),

@@ -21,6 +21,7 @@ mod serve;
 mod signaling;
 mod timer;
 mod tls;
+mod traces;
 
 pub use access::{Clients, QueryTokens};
 pub use events::{Happening, Subscription};

@@ -19,6 +19,7 @@ mod telemetry;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod traces;
 mod turn;
 mod values;
 

@@ -40,9 +40,9 @@ fn run() -> Result<(), Failure> {
         Err(error) => return Err(Failure::Usage(error.into())),
     };
     match verb {
-        Verb::Standalone(args) => process::standalone(&Telemetry::start(&args.telemetry)?, args),
-        Verb::Gateway(args) => process::gateway(&Telemetry::start(&args.telemetry)?, args),
-        Verb::Matchmaker(args) => process::matchmaker(&Telemetry::start(&args.telemetry)?, args),
+        Verb::Standalone(args) => process::standalone(&Telemetry::start(&args.telemetry, "duet-standalone")?, args),
+        Verb::Gateway(args) => process::gateway(&Telemetry::start(&args.telemetry, "duet-gateway")?, args),
+        Verb::Matchmaker(args) => process::matchmaker(&Telemetry::start(&args.telemetry, "duet-matchmaker")?, args),
         Verb::Healthcheck(args) => healthcheck::run(&args),
     }
 }

@@ -41,11 +41,13 @@ pub(crate) fn standalone(telemetry: &Telemetry, args: cli::Standalone) -> Result
         let ports = BoundPorts::bind(args.grpc_listen, &args.ports, access).await?;
         let metrics = bind_metrics(&args.operations).await?;
         files.keep();
-        let replica = Replica::start(args.matchmaker.name(), args.matchmaker.config(args.link.queue()));
+        let replica =
+            Replica::start_traced(args.matchmaker.name(), args.matchmaker.config(args.link.queue()), telemetry.spans());
         let dial = replica.clone();
         let matchmakers = Matchmakers::Memory(MemoryDialer::new(move |hello| dial.connect(hello)));
         let is_encrypted = tls.is_some();
-        let settings = Settings { tls, ..args.gateway.settings(address.port(), verifier, &args.link, ice) };
+        let traces = args.gateway.traces(telemetry.spans());
+        let settings = Settings { tls, traces, ..args.gateway.settings(address.port(), verifier, &args.link, ice) };
         let gateway = start_gateway(settings, listeners, matchmakers)?;
         serve_metrics(metrics, &gateway, telemetry);
         greeting::standalone(address, is_encrypted, &ports);
@@ -58,6 +60,7 @@ pub(crate) fn standalone(telemetry: &Telemetry, args: cli::Standalone) -> Result
         if let Some(port) = port {
             port.close(&mut signals, deadline).await;
         }
+        telemetry.end(deadline).await;
         Ok(())
     })
 }
@@ -75,11 +78,14 @@ pub(crate) fn gateway(telemetry: &Telemetry, args: cli::Gateway) -> Result<(), F
         let metrics = bind_metrics(&args.operations).await?;
         files.keep();
         let is_encrypted = tls.is_some();
-        let settings = Settings { tls, ..args.gateway.settings(address.port(), verifier, &args.link, ice) };
+        let traces = args.gateway.traces(telemetry.spans());
+        let settings = Settings { tls, traces, ..args.gateway.settings(address.port(), verifier, &args.link, ice) };
         let gateway = start_gateway(settings, listeners, matchmakers)?;
         serve_metrics(metrics, &gateway, telemetry);
         greeting::gateway(address, is_encrypted, &args.matchmaker_url.0);
-        run_gateway(gateway, &mut signals, args.drain.drain_limit_ms.0).await.map(drop)
+        let deadline = run_gateway(gateway, &mut signals, args.drain.drain_limit_ms.0).await?;
+        telemetry.end(deadline).await;
+        Ok(())
     })
 }
 
@@ -93,13 +99,16 @@ pub(crate) fn matchmaker(telemetry: &Telemetry, args: cli::Matchmaker) -> Result
         let ports = BoundPorts::bind(Some(args.grpc_listen), &args.ports, access).await?;
         files.keep();
         let socket = args.grpc_socket.as_deref().map(GrpcSocket::bind).transpose()?;
-        let replica = Replica::start(args.matchmaker.name(), args.matchmaker.config(args.link.queue()));
+        let replica =
+            Replica::start_traced(args.matchmaker.name(), args.matchmaker.config(args.link.queue()), telemetry.spans());
         greeting::matchmaker(&ports, args.grpc_socket.as_deref());
         let (pings, drain_limit) = (args.link.pings(), args.drain.drain_limit_ms.0);
         let port = Port::open(replica, ports, socket, telemetry.log_filter(), pings, drain_limit);
         let signal = signals.next().await;
         tracing::info!(signal, "draining");
-        port.close(&mut signals, Instant::now() + args.drain.drain_limit_ms.0).await;
+        let deadline = Instant::now() + args.drain.drain_limit_ms.0;
+        port.close(&mut signals, deadline).await;
+        telemetry.end(deadline).await;
         Ok(())
     })
 }

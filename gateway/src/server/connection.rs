@@ -10,6 +10,7 @@ use duet_proto::ids::SessionNumber;
 use duet_proto::time::Time;
 
 use super::places::{Place, UserPlace};
+use super::traces::ClientTrace;
 use crate::addresses::AddressBlock;
 use crate::framing;
 use crate::session::Session;
@@ -31,6 +32,8 @@ pub(super) struct Connection {
     pub(super) stalled: Cell<Option<Time>>,
     /// Since when the rest of a message or frame is awaited.
     pub(super) begun: Cell<Option<Time>>,
+    /// What is traced of it.
+    pub(super) trace: RefCell<ClientTrace>,
     /// When the worker's timer looks at it next.
     pub(super) armed: Cell<Option<Time>>,
     /// The socket task's, while it waits.
@@ -43,6 +46,7 @@ impl Connection {
         link: usize,
         session: Session,
         place: Place,
+        trace: ClientTrace,
         max_outbound_bytes: usize,
     ) -> Self {
         Connection {
@@ -56,6 +60,7 @@ impl Connection {
             stalled: Cell::new(None),
             begun: Cell::new(None),
             armed: Cell::new(None),
+            trace: RefCell::new(trace),
             waker: Cell::new(None),
         }
     }

@@ -19,11 +19,11 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::sync::mpsc;
 use tokio::task::spawn_local;
 use tokio::time::{Instant, timeout, timeout_at};
-use tracing::field::display;
 
 use super::Ended;
 use super::connection::{Connection, Outgoing, SocketEnd};
 use super::places::{Place, UserPlace};
+use super::traces::ClientTrace;
 use super::worker::{Opening, Worker};
 use crate::addresses::AddressBlock;
 use crate::framing::{self, FrameReader, Received};
@@ -40,6 +40,8 @@ pub(super) struct Upgrade {
     pub(super) place: Place,
     /// Who its client is, if the request proved it.
     pub(super) verified: Option<Box<(Verified, UserPlace)>>,
+    /// The trace that the request asks for.
+    pub(super) trace: ClientTrace,
 }
 
 /// Gives every socket that upgrades a task. `S` is what [`serve`](super::accept::serve) accepts.
@@ -58,10 +60,10 @@ async fn upgraded<S>(upgrade: Upgrade) -> Option<(S, Opening, Bytes)>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let Upgrade { on_upgrade, is_v1, place, verified } = upgrade;
+    let Upgrade { on_upgrade, is_v1, place, verified, trace } = upgrade;
     let upgraded = on_upgrade.await.ok()?;
     let parts = upgraded.downcast::<TokioIo<S>>().expect("accept.rs serves nothing else");
-    Some((parts.io.into_inner(), Opening { is_v1, place, verified }, parts.read_buf))
+    Some((parts.io.into_inner(), Opening { is_v1, place, verified, trace }, parts.read_buf))
 }
 
 /// One connection from its upgrade to its end. This future is most of what an idle connection costs: what it holds across an `await`

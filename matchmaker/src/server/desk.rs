@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 use duet_proto::frame::{Down, DownFrame};
 use duet_proto::link::GatewayHello;
 use duet_proto::queue::{Limits, Refused, Sender};
+use duet_proto::spans::Spans;
 use duet_proto::time::Time;
 use tokio::sync::oneshot;
 
 use super::events::Events;
 use super::link::LinkEnd;
+use super::traces::MatchSpans;
 use crate::{Event, LinkKey, Matchmaker, Output, Quarantined, Report, RoomEnded};
 
 /// The machine and its links. Every input is followed by [`Desk::drain`] before the lock is let go.
@@ -23,6 +25,7 @@ pub(crate) struct Desk {
     pub(crate) armed: Option<Time>,
     going_away: bool,
     pub(crate) events: Events,
+    spans: MatchSpans,
 }
 
 /// Where a link's frames and its end go.
@@ -35,9 +38,17 @@ struct Outlet {
 }
 
 impl Desk {
-    pub(crate) fn new(machine: Matchmaker, link_queue: Limits) -> Self {
+    pub(crate) fn new(machine: Matchmaker, link_queue: Limits, spans: Option<Spans>) -> Self {
         let events = Events::new(EVENT_BACKLOG);
-        Desk { machine, link_queue, links: BTreeMap::new(), armed: None, going_away: false, events }
+        Desk {
+            machine,
+            link_queue,
+            links: BTreeMap::new(),
+            armed: None,
+            going_away: false,
+            events,
+            spans: MatchSpans::new(spans),
+        }
     }
 
     /// A link begins, unless this matchmaker is going away. Its end is told to the receiver.
@@ -93,6 +104,9 @@ impl Desk {
                     Output::LinkReplaced { link } => self.end(link, LinkEnd::Replaced),
                     Output::Event(event) => {
                         log_event(&event);
+                        if let Event::Matched(made) = &*event {
+                            self.spans.made(made);
+                        }
                         self.events.tell(*event);
                     }
                 }
@@ -120,9 +134,14 @@ impl Desk {
     }
 
     /// Queues a frame, unless its link has been ended in this drain.
-    fn push(&self, link: LinkKey, frame: DownFrame) -> Result<(), LinkEnd> {
+    fn push(&mut self, link: LinkKey, mut frame: DownFrame) -> Result<(), LinkEnd> {
         let Some(outlet) = self.links.get(&link) else { return Ok(()) };
+        let in_span = match &mut frame.kind {
+            Down::Matched(matched) => self.spans.told(matched),
+            _ => None,
+        };
         log_decision(&outlet.gateway, &frame);
+        drop(in_span);
         outlet.down.push(frame).map_err(|refused| match refused {
             Refused::Full => LinkEnd::TooSlow,
             Refused::Closed => LinkEnd::Lost,

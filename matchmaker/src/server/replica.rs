@@ -11,6 +11,7 @@ use duet_proto::frame::DownFrame;
 use duet_proto::ids::BootId;
 use duet_proto::link::{self, GatewayEnd, GatewayHello, MatchmakerHello};
 use duet_proto::queue::{Limits, Sender};
+use duet_proto::spans::Spans;
 use duet_proto::time::Time;
 use futures_util::StreamExt;
 use rand::TryRng;
@@ -50,9 +51,18 @@ impl Replica {
     ///
     /// Outside a tokio runtime, or when the operating system gives no random bytes.
     pub fn start(name: impl Into<String>, config: Config) -> Self {
+        Replica::start_traced(name, config, None)
+    }
+
+    /// The same, and whatever wish says to be recorded is, as far as its match.
+    ///
+    /// # Panics
+    ///
+    /// Likewise.
+    pub fn start_traced(name: impl Into<String>, config: Config, spans: Option<Spans>) -> Self {
         let hello = MatchmakerHello { replica: name.into(), boot: BootId::from_random(random()), engine: None };
         let link_queue = config.link_queue;
-        let desk = Mutex::new(Desk::new(Matchmaker::new(config, random()), link_queue));
+        let desk = Mutex::new(Desk::new(Matchmaker::new(config, random()), link_queue, spans));
         let rearm = Arc::new(Notify::new());
         let shared = Arc::new(Shared { hello, link_queue, clock: Clock::start(), desk, rearm: rearm.clone() });
         tokio::spawn(timer::run(Arc::downgrade(&shared), rearm));

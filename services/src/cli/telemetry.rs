@@ -1,13 +1,17 @@
-//! The settings of logs.
+//! The settings of what a process tells of itself.
 
 use clap::builder::BoolishValueParser;
 use clap::{Args, ValueEnum};
+
+use super::traces::TraceArgs;
 
 /// What a process tells of itself.
 #[derive(Debug, Args)]
 pub(crate) struct TelemetryArgs {
     #[command(flatten)]
     pub(crate) logs: LogArgs,
+    #[command(flatten)]
+    pub(crate) traces: TraceArgs,
 }
 
 /// What is logged, and how. Which lines: RUST_LOG.

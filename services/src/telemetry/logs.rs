@@ -3,6 +3,9 @@
 
 use std::io::IsTerminal;
 use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
+use std::thread;
+use std::time::Duration;
 
 use duet_matchmaker::server::LogFilter;
 use tracing::{Level, Metadata, Subscriber};
@@ -17,12 +20,11 @@ use super::lines::Format;
 use crate::cli::{LogArgs, LogFormat};
 use crate::failure::Failure;
 
-
 /// Logs as long as this lives; what waits to be written then is waited for, but not for long.
 pub(super) struct Logs {
     filter: LogFilter,
     lost: ErrorCounter,
-    _writer: WorkerGuard,
+    writer: Option<WorkerGuard>,
 }
 
 impl Logs {
@@ -45,7 +47,7 @@ impl Logs {
         let lost = writer.error_counter();
         let (lines, filter) = filtered(formatted(writer, is_json, is_terminal), filter);
         tracing_subscriber::registry().with(lines).init();
-        Ok(Logs { filter, lost, _writer: guard })
+        Ok(Logs { filter, lost, writer: Some(guard) })
     }
 
     /// What changes the filter while the process runs.
@@ -56,6 +58,21 @@ impl Logs {
     /// How many lines were lost because nobody read them.
     pub(super) fn lost(&self) -> LostLines {
         LostLines(self.lost.clone())
+    }
+}
+
+impl Drop for Logs {
+    fn drop(&mut self) {
+        // On a thread of its own: where nobody reads what a process writes, this waits to say so.
+        let (written, wait) = sync_channel(1);
+        let writer = self.writer.take();
+        let write = thread::Builder::new().spawn(move || {
+            drop(writer);
+            written.send(())
+        });
+        if write.is_ok() {
+            let _ = wait.recv_timeout(END_WITHIN);
+        }
     }
 }
 
@@ -111,6 +128,8 @@ fn keeps_secrets(event: &Metadata<'_>) -> bool {
     !is_framing || *event.level() <= Level::INFO
 }
 
+/// How long what waits to be written may hold up the end.
+const END_WITHIN: Duration = Duration::from_secs(2);
 /// hyper warns of every client that never finishes its request, which says nothing about us.
 const DEFAULT_FILTER: &str = "info,hyper=error";
 
