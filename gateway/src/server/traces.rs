@@ -213,5 +213,22 @@ impl Delivery {
     }
 }
 
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn so_many_requests_a_second_have_their_trace_recorded() {
+        let start = Time::ZERO;
+        let mut rate = UpgradeRate::new(2, start);
+        let taken = |rate: &mut UpgradeRate, now| (0..5).filter(|_| rate.take(2, now)).count();
+        assert_eq!(taken(&mut rate, start), 2);
+        assert_eq!(taken(&mut rate, start + Duration::from_millis(500)), 1);
+        assert_eq!(taken(&mut rate, start + Duration::from_secs(60)), 2);
+        let mut without = UpgradeRate::new(0, start);
+        assert!((0..1000).all(|_| without.take(0, start)), "0 is no limit");
+    }
+}
+
 const OUTCOME: &str = "duet.outcome";
 const ROOM: &str = "duet.room.id";
