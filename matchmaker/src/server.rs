@@ -21,6 +21,7 @@ mod serve;
 mod signaling;
 mod timer;
 mod tls;
+mod traced;
 mod traces;
 
 pub use access::{Clients, QueryTokens};

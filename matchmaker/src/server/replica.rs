@@ -38,6 +38,8 @@ pub(crate) struct Shared {
     pub(crate) link_queue: Limits,
     clock: Clock,
     desk: Mutex<Desk>,
+    /// What makes spans.
+    spans: Option<Spans>,
     /// Tells the timer that its deadline has moved up, or that there is nothing left to time.
     rearm: Arc<Notify>,
 }
@@ -62,9 +64,9 @@ impl Replica {
     pub fn start_traced(name: impl Into<String>, config: Config, spans: Option<Spans>) -> Self {
         let hello = MatchmakerHello { replica: name.into(), boot: BootId::from_random(random()), engine: None };
         let link_queue = config.link_queue;
-        let desk = Mutex::new(Desk::new(Matchmaker::new(config, random()), link_queue, spans));
+        let desk = Mutex::new(Desk::new(Matchmaker::new(config, random()), link_queue, spans.clone()));
         let rearm = Arc::new(Notify::new());
-        let shared = Arc::new(Shared { hello, link_queue, clock: Clock::start(), desk, rearm: rearm.clone() });
+        let shared = Arc::new(Shared { hello, link_queue, clock: Clock::start(), desk, spans, rearm: rearm.clone() });
         tokio::spawn(timer::run(Arc::downgrade(&shared), rearm));
         Replica { shared }
     }
@@ -72,6 +74,11 @@ impl Replica {
     /// Who this is, as gateways are told.
     pub fn hello(&self) -> &MatchmakerHello {
         &self.shared.hello
+    }
+
+    /// What makes spans, if anything does.
+    pub(crate) fn spans(&self) -> Option<Spans> {
+        self.shared.spans.clone()
     }
 
     /// What may wait for a link's gateway.

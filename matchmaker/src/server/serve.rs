@@ -33,6 +33,7 @@ use super::queries::MatchmakerService;
 use super::replica::Replica;
 use super::signaling::SignalingService;
 use super::tls::{PortTls, Secured};
+use super::traced::Traced;
 
 /// Bounds of the gRPC port that an operator may set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -247,8 +248,9 @@ impl Replica {
         let v1alpha = reflection().build_v1alpha().expect(VALID).max_decoding_message_size(REQUEST_BYTES);
 
         let answer_within = config.answer_within;
+        let matchmaker = Traced { inner: Patience { inner: matchmaker, answer_within }, spans: self.spans() };
         routes
-            .add_service(Guarded { inner: Patience { inner: matchmaker, answer_within }, demands: demands.clone() })
+            .add_service(Guarded { inner: matchmaker, demands: demands.clone() })
             .add_service(Guarded { inner: Patience { inner: v1, answer_within }, demands: demands.clone() })
             .add_service(Guarded { inner: Patience { inner: v1alpha, answer_within }, demands: demands.clone() })
     }

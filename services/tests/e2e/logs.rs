@@ -60,8 +60,9 @@ async fn a_log_that_nobody_reads_stops_nobody_and_what_it_loses_is_counted() {
     let flags = ["--metrics-listen", &metrics, "--log-queue-lines", "64", "--log-format", "json"];
     let duet = Duet::start_unread(&[&["standalone"], GATEWAY, &flags].concat(), &[("RUST_LOG", "trace")]);
     let gateway = duet.address("WebSocket");
+    let mut pairs = Vec::new();
     while value(&get(&metrics, "/metrics").await.body, "duet_log_lines_lost_total ") == 0 {
-        pair(&gateway).await;
+        pairs.push(pair(&gateway).await);
     }
     // Nothing more is written by now, and all the same:
     let (mut waiter, mut comer, _) = pair(&gateway).await;

@@ -1,5 +1,8 @@
 //! Traces, as a collector gets them from real processes.
 
+use duet_proto::v1::matchmaker_client::MatchmakerClient;
+use duet_proto::v1::{GetSessionRequest, GetStatsRequest};
+
 use crate::client::{Client, pair_across};
 use crate::collector::{Collector, Seen};
 use crate::process::{Duet, GATEWAY, run};
@@ -117,7 +120,7 @@ async fn one_trace_tells_a_match_from_a_request_through_the_matchmaker_to_both_g
 async fn where_both_are_recorded_each_trace_is_whole_and_names_the_other() {
     let (collector, url) = Collector::grpc().await;
     let duet = Traced::start(&url, &[("OTEL_EXPORTER_OTLP_TIMEOUT", "")]);
-    let (mut waiter, comer) = waiter_and_traced_comer(&duet.addresses()).await;
+    let (waiter, comer) = waiter_and_traced_comer(&duet.addresses()).await;
     let seen = collector.sees(8).await;
     let wishes = named(&seen, "wish");
     assert_eq!(wishes.len(), 2);
@@ -132,15 +135,35 @@ async fn where_both_are_recorded_each_trace_is_whole_and_names_the_other() {
         assert_eq!(named(&seen, "deliver matched").iter().filter(its).count(), 2);
     }
     // What does not come to a match has an end, too, and is exported at the latest when the process ends.
-    waiter.say(r#"{"type":"leave"}"#).await;
-    waiter.available().await;
-    waiter.expect("waiting").await;
-    waiter.say(r#"{"type":"leave"}"#).await;
-    waiter.hears_nothing().await;
+    let mut third = Client::connect(&duet.addresses()[0]).await;
+    third.say(r#"{"type":"available","pool":"another"}"#).await;
+    third.expect("waiting").await;
+    third.say(r#"{"type":"leave"}"#).await;
+    third.hears_nothing().await;
     drop((waiter, comer));
     duet.end();
     let seen = collector.seen();
     assert!(named(&seen, "wish").iter().any(|seen| seen.attribute("duet.outcome").as_deref() == Some("left")));
+}
+
+#[tokio::test]
+async fn a_query_is_in_the_trace_of_its_caller() {
+    let (collector, url) = Collector::grpc().await;
+    let duet = Traced::start(&url, &[("OTEL_SERVICE_NAME", "")]);
+    let mut query = MatchmakerClient::connect(format!("http://{}", duet.matchmaker.address("gRPC"))).await.unwrap();
+    query.get_stats(GetStatsRequest {}).await.unwrap();
+    let traced = |message| {
+        let mut request = tonic::Request::new(message);
+        request.metadata_mut().insert("traceparent", traceparent(TRACE).parse().unwrap());
+        request
+    };
+    let nobody = GetSessionRequest { name: "sessions/00000000-0000-4000-8000-000000000000".to_owned() };
+    query.get_session(traced(nobody)).await.unwrap_err();
+    let seen = collector.sees(1).await;
+    let [Seen { service, span, .. }] = &seen[..] else { panic!("{seen:#?}") };
+    assert_eq!((&**service, &*span.name), ("duet-matchmaker", "duet.v1.Matchmaker/GetSession"));
+    assert_eq!((&*hex(&span.trace_id), &*hex(&span.parent_span_id)), (TRACE, CALLER));
+    assert_eq!(seen[0].attribute("rpc.grpc.status_code").as_deref(), Some("5"), "NOT_FOUND");
 }
 
 #[tokio::test]
@@ -182,8 +205,9 @@ async fn a_collector_that_is_dead_or_mute_matters_to_nobody() {
         ];
         let duet = Traced::start(url, &settings);
         let [north, south] = duet.addresses();
+        let mut pairs = Vec::new();
         for _ in 0..8 {
-            pair_across(&north, &south).await;
+            pairs.push(pair_across(&north, &south).await);
         }
         duet.matchmaker.logged(&["traces can't be exported", "failures=1"]).await;
         duet.end();
