@@ -53,7 +53,8 @@ where
             let answer = answer.await;
             if let (Some(mut span), Ok(answer)) = (span, &answer) {
                 // A refusal comes without a body, so that its status is in the headers; what has one is no refusal.
-                let code = tonic::Status::from_header_map(answer.headers()).map_or(tonic::Code::Ok, |status| status.code());
+                let code =
+                    tonic::Status::from_header_map(answer.headers()).map_or(tonic::Code::Ok, |status| status.code());
                 span.set_attribute(KeyValue::new("rpc.grpc.status_code", i64::from(i32::from(code))));
                 if is_ours(code) {
                     span.set_status(Status::error(code.description()));
