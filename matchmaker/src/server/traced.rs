@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use duet_proto::spans::Spans;
 use http::{Request, Response};
 use opentelemetry::KeyValue;
-use opentelemetry::trace::{Span as _, SpanBuilder, SpanKind, Status};
+use opentelemetry::trace::{Span as _, SpanBuilder, SpanContext, SpanKind, Status};
 use tonic::body::Body;
 use tonic::server::NamedService;
 use tower::Service;
@@ -38,7 +38,7 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let span = self.spans.as_ref().and_then(|spans| {
-            let caller = spans.asked(request.headers()).filter(|caller| caller.is_sampled())?;
+            let caller = spans.asked(request.headers()).filter(SpanContext::is_sampled)?;
             let method = request.uri().path().trim_start_matches('/').to_owned();
             let name = method.rsplit_once('/').map_or("", |(_, name)| name).to_owned();
             let span = SpanBuilder::from_name(method).with_kind(SpanKind::Server).with_attributes([
