@@ -33,7 +33,7 @@ impl Crowd {
     /// With so many waiters in the same pool, who are all one user and insist on tags of their own, so that they meet nobody.
     pub fn new(waiters: u64, meeting: Meeting) -> Self {
         // The two are to meet again and again.
-        let config = Config { recent_partners: 0, ..Config::default() };
+        let config = Config { recent_partners: 0, max_waiting_per_pool: 0, ..Config::default() };
         let mut machine = Matchmaker::new(config, [7; 32]);
         let now = Time::ZERO + Duration::from_secs(60);
         let boot = BootId::from_random([1; 16]);

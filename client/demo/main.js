@@ -7,16 +7,25 @@
 
 import { Call, firstFrame, Signaling } from '/sdk/index.js';
 import { closeCamera, openCamera, troubleOf } from './camera.js';
+import { Interests } from './interests.js';
+import { keep, kept } from './kept.js';
 import { listenForKeys } from './keys.js';
-import { askForReport, page, say, show, showFirstFrame, showOwn, showPartner, showRoom, showSwitches } from './view.js';
+import { askForReport, notify, page, say, show, showBlocked, showFirstFrame, showOwn, showPartner, showRoom, showSwitches } from './view.js';
 import * as words from './words.js';
 
-const signaling = new Signaling(`${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/ws`);
+const url = `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/ws`;
+const signaling = new Signaling(url, { blocked: kept('blocked') });
+const parts = { chips: page.chips, input: page.interest, hint: page.interestsHint };
+const interests = new Interests(parts, kept('interests'), (list) => keep('interests', list));
 
 /** @type {MediaStream | null} */
 let own = null;
 /** @type {Call | null} */
 let call = null;
+/** What the visit asks for. @type {string[]} */
+let tags = [];
+/** @type {string | null} */
+let lastRoom = null;
 /** How the last call ended, for as long as that is the news. */
 let lastEnd = '';
 /** Counts visits: a camera that opens after its visit was left is closed again. */
@@ -38,9 +47,10 @@ async function start() {
 function begin(stream) {
   own = stream;
   lastEnd = '';
+  tags = interests.take();
   showOwn(own);
   show('connecting', words.CONNECTING);
-  signaling.available();
+  signaling.available({ tags });
   signaling.connect();
 }
 
@@ -51,12 +61,27 @@ function next() {
 }
 
 async function report() {
-  const reported = call;
-  const reason = await askForReport();
-  if (!reason || call !== reported) return;
-  lastEnd = words.REPORTED;
-  signaling.report(reason);
-  signaling.available();
+  const { roomId } = signaling;
+  const answer = roomId && (await askForReport());
+  if (!answer) return;
+  // The partner may have gone meanwhile, and be the last one.
+  const isOver = roomId !== signaling.roomId;
+  if (isOver && roomId !== lastRoom) return notify(words.TOO_LATE);
+  signaling.report({ ...answer, roomId });
+  notify(words.REPORTED);
+  if (isOver) return;
+  lastEnd = '';
+  signaling.available({ tags });
+}
+
+function block() {
+  if (!call) return;
+  lastEnd = '';
+  const blocked = signaling.block();
+  notify(words.BLOCKED, () => {
+    if (blocked !== null) signaling.unblock(blocked);
+    notify(words.UNBLOCKED);
+  });
 }
 
 function leave() {
@@ -87,7 +112,7 @@ function meet(matched) {
   call = mine;
   lastEnd = '';
   showRoom(matched.roomId);
-  show('connecting', words.MATCHED);
+  show('connecting', words.matchedWords(interests.spelled(signaling.tags)));
 
   mine.on('stream', (stream) => {
     showPartner(stream);
@@ -118,14 +143,21 @@ function callWords(current) {
   if (signaling.partnerAway) return words.PARTNER_AWAY;
   const { connectionState } = current.peerConnection;
   if (connectionState === 'disconnected' || connectionState === 'failed') return words.STUCK;
-  if (connectionState !== 'connected') return words.MATCHED;
-  return current.remoteStream ? words.IN_CALL : words.NOTHING_TO_SEE;
+  const shared = interests.spelled(signaling.tags);
+  if (connectionState !== 'connected') return words.matchedWords(shared);
+  return current.remoteStream ? words.inCallWords(shared) : words.NOTHING_TO_SEE;
 }
 
 const sayCall = () => void (call && say(callWords(call)));
 
+/** How the server refuses a report on a room of long ago. @type {Set<string>} */
+const TOO_LATE = new Set(['not-in-room', 'stale-room']);
+
 /** @param {ServerMessageOf<'waiting'> | null} waiting */
-const wait = (waiting) => show('waiting', words.waitingWords(waiting, lastEnd));
+const wait = (waiting) =>
+  show('waiting', words.waitingWords(waiting, lastEnd, { interests: tags, choosy: tags.length > 0 || signaling.blocked.length > 0 }));
+
+const sayBlocked = () => showBlocked(signaling.blocked.length, words.blockedWords(signaling.blocked.length));
 
 signaling.on('matched', meet);
 signaling.on('waiting', wait);
@@ -142,14 +174,20 @@ signaling.on('partner-left', ({ reason, requeued, local }) => {
 signaling.on('partner-away', sayCall);
 signaling.on('partner-back', sayCall);
 signaling.on('statechange', ({ state }) => {
-  if (state === 'waiting') wait(null);
+  if (state === 'waiting') wait(signaling.waiting);
   if (call) return sayCall();
   if (state !== 'reconnecting') return;
   lastEnd = '';
   show('reconnecting', words.RECONNECTING);
 });
+signaling.on('room-ended', ({ roomId }) => void (lastRoom = roomId));
+signaling.on('blockedchange', ({ blocked }) => {
+  keep('blocked', blocked);
+  sayBlocked();
+});
 signaling.on('going-away', () => say({ status: page.status.textContent ?? '', detail: words.DRAINING }));
 signaling.on('error', ({ code }) => {
+  if (TOO_LATE.has(code) && page.notice.textContent === words.REPORTED) notify(words.TOO_LATE);
   if (code === 'unavailable' || code === 'rate-limited') say({ status: page.status.textContent ?? '', detail: words.BUSY });
 });
 signaling.on('ended', ({ why, byUs }) => {
@@ -166,8 +204,13 @@ page.watch.addEventListener('click', () => begin(null));
 page.next.addEventListener('click', next);
 page.leave.addEventListener('click', leave);
 page.report.addEventListener('click', () => void report());
+page.block.addEventListener('click', block);
+page.unblock.addEventListener('click', () => {
+  for (const id of signaling.blocked) signaling.unblock(id);
+});
 page.mic.addEventListener('click', () => toggle('getAudioTracks'));
 page.camera.addEventListener('click', () => toggle('getVideoTracks'));
 listenForKeys({ next, leave });
+sayBlocked();
 
 if (new URLSearchParams(location.search).has('autostart')) void start();

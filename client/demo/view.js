@@ -24,7 +24,16 @@ export const page = {
   mic: element('mic', HTMLButtonElement),
   camera: element('camera', HTMLButtonElement),
   report: element('report', HTMLButtonElement),
+  block: element('block', HTMLButtonElement),
   reportDialog: element('report-dialog', HTMLDialogElement),
+  interest: element('interest', HTMLInputElement),
+  chips: element('chips', HTMLElement),
+  interestsHint: element('interests-hint', HTMLElement),
+  notice: element('notice-text', HTMLElement),
+  undo: element('undo', HTMLButtonElement),
+  blocked: element('blocked', HTMLElement),
+  blockedCount: element('blocked-count', HTMLElement),
+  unblock: element('unblock', HTMLButtonElement),
   leave: element('leave', HTMLButtonElement),
   next: element('next', HTMLButtonElement),
   remote: element('remote', HTMLVideoElement),
@@ -46,13 +55,15 @@ export function show(state, words) {
   say(words);
   const resting = state === 'idle' || state === 'closed' || state === 'error';
   // Whoever uses the keyboard must not lose their place when the buttons change.
-  const hadFocus = (resting ? page.controls : page.lobby).contains(document.activeElement);
+  const { activeElement } = document;
+  const onPartner = activeElement === page.report || activeElement === page.block;
+  const hadFocus = (resting ? page.controls : page.lobby).contains(activeElement) || (state !== 'in-call' && onPartner);
   page.lobby.hidden = !resting;
   page.controls.hidden = resting;
   page.watch.hidden = state !== 'error';
-  page.report.hidden = state !== 'in-call';
-  // A report is on the partner one has: with another, or none, the question is void.
-  if (state !== 'in-call' && page.reportDialog.open) page.reportDialog.close('');
+  page.report.hidden = page.block.hidden = state !== 'in-call';
+  // Whoever goes quickly can still be reported, but not without the server.
+  if (resting && page.reportDialog.open) page.reportDialog.close('');
   page.start.textContent = state === 'error' ? 'Try again' : before === 'idle' || state === 'idle' ? 'Start' : 'Start again';
   // Not `disabled`, which would drop the focus on it.
   page.next.setAttribute('aria-disabled', String(state !== 'in-call' && state !== 'connecting'));
@@ -66,21 +77,52 @@ export function say({ status, detail }) {
   if (page.detail.textContent !== detail) page.detail.textContent = detail;
 }
 
-/** @returns {Promise<string | null>} The reason, or null if there is to be no report. */
+/** @returns {Promise<{ reason: string, details?: string } | null>} Null if there is to be no report. */
 export function askForReport() {
   const { reportDialog } = page;
+  const form = reportDialog.querySelector('form') ?? undefined;
+  form?.reset();
   reportDialog.returnValue = '';
   reportDialog.showModal();
   return new Promise((resolve) => {
     reportDialog.addEventListener(
       'close',
       () => {
-        const reason = new FormData(reportDialog.querySelector('form') ?? undefined).get('reason');
-        resolve(reportDialog.returnValue === 'report' ? String(reason) : null);
+        const written = new FormData(form);
+        const details = String(written.get('details')).trim();
+        const report = { reason: String(written.get('reason')), ...(details && { details }) };
+        resolve(reportDialog.returnValue === 'report' ? report : null);
       },
       { once: true },
     );
   });
+}
+
+/** @type {ReturnType<typeof setTimeout> | undefined} */
+let noticeEnds;
+
+/**
+ * Says what has just been done, whatever else goes on.
+ * @param {string} text Empty for no more of it.
+ * @param {(() => void) | null} [undo]
+ */
+export function notify(text, undo = null) {
+  clearTimeout(noticeEnds);
+  const hadFocus = document.activeElement === page.undo;
+  page.notice.textContent = text;
+  page.undo.hidden = !undo;
+  page.undo.onclick = undo;
+  if (hadFocus && !undo) (page.controls.hidden ? page.start : page.next).focus();
+  if (text) noticeEnds = setTimeout(() => notify(''), NOTICE_MS);
+}
+
+const NOTICE_MS = 12_000;
+
+/** @param {number} count @param {string} words */
+export function showBlocked(count, words) {
+  if (count === 0 && page.blocked.contains(document.activeElement)) page.start.focus();
+  page.blocked.hidden = count === 0;
+  page.blockedCount.textContent = words;
 }
 
 /** @param {string | null} roomId */

@@ -30,9 +30,9 @@ export async function startDuet(t, shape, more = []) {
   return (await startGateway(t, await startMatchmaker(t), { more })).says('Demo page');
 }
 
-/** @param {Test} t @returns {Promise<string>} Where gateways find it. */
-export async function startMatchmaker(t) {
-  return `http://${(await start(t, ['matchmaker', '--grpc-listen', '127.0.0.1:0'])).says('gRPC')}`;
+/** @param {Test} t @param {string[]} [more] Further flags. @returns {Promise<string>} Where gateways find it. */
+export async function startMatchmaker(t, more = []) {
+  return `http://${(await start(t, ['matchmaker', '--grpc-listen', '127.0.0.1:0', ...more])).says('gRPC')}`;
 }
 
 /**

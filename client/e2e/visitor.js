@@ -10,9 +10,10 @@ import { watchedPage } from '../test/browser/chromium.js';
  * Opens the page and presses Start.
  * @param {Browser} browser
  * @param {string} url
- * @param {{ prepare?: () => void }} [options] What runs in the page before its own scripts.
+ * @param {{ prepare?: () => void, interests?: string }} [options] What runs in the page before its own scripts; what is written into
+ *   its field for interests.
  */
-export async function visitor(browser, url, { prepare } = {}) {
+export async function visitor(browser, url, { prepare, interests } = {}) {
   // A context of its own: another person, not another tab.
   const context = await browser.newContext();
   if (prepare) await context.addInitScript(prepare);
@@ -21,6 +22,7 @@ export async function visitor(browser, url, { prepare } = {}) {
   const page = await watchedPage(context, (problem) => problems.push(problem));
   await page.goto(url);
   await record(page);
+  if (interests) await page.fill('#interest', interests);
   await page.click('#start');
   return { page, problems, leave: () => context.close() };
 }

@@ -110,10 +110,10 @@ export class Dialogue {
     this.settle();
   }
 
-  /** @param {WishMessage} wish */
-  say(wish) {
-    clearTimeout(this.#sayAgain);
-    this.#wish(wish);
+  /** @param {WishMessage[]} wishes */
+  say(wishes) {
+    if (wishes.length > 0) clearTimeout(this.#sayAgain);
+    for (const wish of wishes) this.#wish(wish);
     this.settle();
   }
 
@@ -181,10 +181,10 @@ export class Dialogue {
   /** @param {ServerMessage} message */
   #hear(message) {
     const reconnected = message.type === 'ready' && this.#connection.phase === 'reconnecting';
-    const { tell, reply } = this.#session.take(message);
+    const { tell, replies = [] } = this.#session.take(message);
     this.#identity.hear(message);
     this.#note(message);
-    if (reply) this.#wish(reply);
+    for (const reply of replies) this.#wish(reply);
     this.#drain();
     this.settle();
     this.#tell(message, tell);

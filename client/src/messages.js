@@ -9,13 +9,21 @@
 /** @typedef {{ userId?: string, token?: string }} Auth What proves or claims who this is; see `auth`. */
 
 /**
- * What one asks of a partner.
+ * What one asks of a partner. More than its bounds the server refuses as `invalid-message`; `WISH_BOUNDS` has them as numbers.
  * @typedef {object} Wishes
- * @property {string} [pool] Only people of the same pool meet. `"default"` unless given.
- * @property {string[]} [tags] Up to 10 short strings; who shares one is preferred.
- * @property {string[]} [avoid] Up to 16 `partnerId`s or verified `userId`s never to meet.
- * @property {string} [region] Preferred, like a tag.
+ * @property {string} [pool] Only people of the same pool meet. `"default"` unless given. Up to 64 characters.
+ * @property {string[]} [tags] Up to 10 of up to 32 characters each. Who shares one is preferred, in whatever case it is written.
+ * @property {string[]} [avoid] Up to 16 `partnerId`s or verified `userId`s not to meet. `Signaling.block` adds to them by itself.
+ * @property {string} [region] Preferred, like a tag. Up to 64 characters.
  * @property {number} [patienceMs] How long to insist on tags and region, within the operator's bounds.
+ */
+
+/**
+ * Why, and on whom.
+ * @typedef {object} Report
+ * @property {string} reason Up to 64 characters, in words of the application's own.
+ * @property {string} [details] Up to 1024 characters.
+ * @property {string} [roomId] Where it happened: the room, or the last one for up to a minute. That one unless given.
  */
 
 /** @typedef {{ type: RTCSdpType, sdp?: string }} Description An `RTCSessionDescription`, or what its `toJSON` gives. */
@@ -37,7 +45,7 @@
 /** @typedef {{ type: 'leave', roomId?: string }} LeaveMessage */
 /** @typedef {{ type: 'ping', id?: string | number }} PingMessage */
 /** @typedef {{ type: 'state' } & CallReport} StateMessage */
-/** @typedef {{ type: 'report', reason: string, details?: string, roomId?: string }} ReportMessage */
+/** @typedef {{ type: 'report' } & Report} ReportMessage */
 /** @typedef {{ type: 'resume', token: string, ack: number, attempt?: number }} ResumeMessage `duet.v1`: goes on with the session of before. */
 
 /**
@@ -67,7 +75,15 @@
  * @property {boolean} [partnerAway]
  */
 /** @typedef {{ type: 'authenticated', userId: string, verified: boolean }} AuthenticatedMessage */
-/** @typedef {{ type: 'waiting', pool: string, position?: number, estimateMs?: number, widened?: boolean }} WaitingMessage */
+/**
+ * In the queue. It comes again when what it says has changed much.
+ * @typedef {object} WaitingMessage
+ * @property {'waiting'} type
+ * @property {string} pool
+ * @property {number} [position] 1 is the next in turn.
+ * @property {number} [estimateMs] For about how much longer, where that can be told.
+ * @property {boolean} [widened] Whether by now anybody of the pool will do, tags and region or not.
+ */
 
 /**
  * @typedef {object} MatchedMessage
@@ -78,7 +94,7 @@
  * @property {RTCIceServer[]} [iceServers] Fresh for this room, where the operator has set any.
  * @property {'relay'} [iceTransportPolicy] As in `ready`.
  * @property {{ userId?: string, [claim: string]: unknown }} [partner] What may be shown of the other.
- * @property {string[]} [tags] Those that both asked for.
+ * @property {string[]} [tags] Those that both asked for, in lower case; not there without any.
  */
 
 /** @typedef {{ type: 'offer', from: string, sdp: Sdp, [extra: string]: unknown }} OfferMessage */
@@ -136,6 +152,10 @@
  * @template {ServerMessage['type']} K
  * @typedef {Extract<ServerMessage, { type: K }>} ServerMessageOf
  */
+
+/** What a server takes at most: so many, or of so many characters. */
+export const WISH_BOUNDS = Object.freeze({ pool: 64, tags: 10, tag: 32, avoid: 16, region: 64 });
+export const REPORT_BOUNDS = Object.freeze({ reason: 64, details: 1024 });
 
 /**
  * @param {unknown} data What came over the socket.

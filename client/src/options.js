@@ -19,6 +19,7 @@ import { LAYER } from './resumption.js';
  * @property {ReconnectPolicy | Partial<ReconnectBounds> | false} [reconnect] A policy, other bounds for ours, or never.
  * @property {boolean} [resumeWishes] Whether to ask for a partner again after a reconnect if one was wanted and the session
  *   did not go on. True unless given.
+ * @property {readonly string[]} [blocked] Whom not to meet, as `blocked` had it on an earlier page.
  * @property {number} [outboxLimit] How many messages may wait for a connection, or for the server to acknowledge those before
  *   them: 256 unless given.
  * @property {Partial<LivenessTimes>} [liveness]
@@ -37,6 +38,7 @@ export function withDefaults(options) {
     WebSocket: options.WebSocket ?? /** @type {WebSocketConstructor} */ (globalThis.WebSocket),
     policy: policyOf(options.reconnect),
     resumeWishes: options.resumeWishes ?? true,
+    blocked: options.blocked ?? [],
     outboxLimit: options.outboxLimit ?? 256,
     liveness: { ...LIVENESS_TIMES, ...options.liveness },
     readyWithinMs: options.readyWithinMs ?? 10_000,

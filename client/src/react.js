@@ -6,9 +6,10 @@
  * with one connection.
  */
 
-/** @import { AnswerMessage, Candidate, ErrorMessage, Extra, IceMessage, MatchedMessage, OfferMessage, PartnerLeftMessage, Sdp, Wishes } from './messages.js' */
+/** @import { AnswerMessage, Candidate, ErrorMessage, Extra, IceMessage, MatchedMessage, OfferMessage, PartnerLeftMessage, Report, Sdp, WaitingMessage, Wishes } from './messages.js' */
 /** @import { SignalingState } from './events.js' */
 /** @import { SignalingOptions } from './options.js' */
+/** @import { AfterBlock } from './session.js' */
 
 import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { Signaling } from './signaling.js';
@@ -22,6 +23,7 @@ import { Signaling } from './signaling.js';
  * @property {(message: IceMessage) => void} [onIceCandidate]
  * @property {(message: PartnerLeftMessage) => void} [onPartnerLeft]
  * @property {(message: ErrorMessage) => void} [onError]
+ * @property {(blocked: readonly string[]) => void} [onBlockedChange] For the application to keep, and to give as `blocked`.
  */
 /**
  * `SignalingOptions` are read when the connection is made: for others, give the component another `key`. Only `auth`, if it
@@ -41,6 +43,10 @@ import { Signaling } from './signaling.js';
  * @property {string | null} roomId
  * @property {boolean | null} initiator
  * @property {boolean} partnerAway Whether the partner's connection is interrupted, and the room kept for them.
+ * @property {MatchedMessage['partner'] | null} partner What may be shown of them.
+ * @property {string[]} tags Those that both asked for.
+ * @property {WaitingMessage | null} waiting What the server has last said of the wait.
+ * @property {readonly string[]} blocked
  * @property {RTCIceServer[]} iceServers
  * @property {RTCIceTransportPolicy} iceTransportPolicy
  * @property {SignalingError | null} error The last, until the next good news.
@@ -54,7 +60,9 @@ import { Signaling } from './signaling.js';
  * @property {(candidate: Candidate, extra?: Extra) => boolean} sendIceCandidate
  * @property {() => void} nextPartner
  * @property {() => void} leave
- * @property {(reason: string, details?: string) => void} report
+ * @property {(report: Report) => void} report
+ * @property {(id?: string, options?: { then?: AfterBlock }) => string | null} block The partner, or the last one, unless given.
+ * @property {(id: string) => void} unblock
  * @property {() => void} reconnect Connects again after it had ended for good.
  */
 
@@ -138,6 +146,10 @@ function listen(signaling, latest, changed) {
       changed(message);
       latest.current.onError?.(message);
     }),
+    signaling.on('blockedchange', ({ blocked }) => {
+      changed();
+      latest.current.onBlockedChange?.(blocked);
+    }),
     signaling.on('ended', ({ why, byUs }) => changed(byUs ? null : { code: 'ended', message: why })),
     signaling.on('offer', (message) => latest.current.onOffer?.(message)),
     signaling.on('answer', (message) => latest.current.onAnswer?.(message)),
@@ -157,7 +169,9 @@ function callsOn(must) {
     sendIceCandidate: (candidate, extra) => must().ice(candidate, extra),
     nextPartner: () => must().next(),
     leave: () => must().leave(),
-    report: (reason, details) => must().report(reason, details === undefined ? {} : { details }),
+    report: (report) => must().report(report),
+    block: (id, options) => must().block(id, options),
+    unblock: (id) => must().unblock(id),
     reconnect: () => must().connect(),
   };
 }
@@ -168,11 +182,12 @@ function callsOn(must) {
  * @returns {SignalingView}
  */
 function viewOf(signaling, error) {
-  const { state, clientId, partnerId, roomId, initiator, partnerAway, iceServers, iceTransportPolicy } = signaling;
+  const { state, clientId, partnerId, roomId, initiator, partnerAway, partner, tags } = signaling;
+  const { waiting, blocked, iceServers, iceTransportPolicy } = signaling;
   const isConnected = state === 'idle' || state === 'waiting' || state === 'matched';
   const isWaiting = state === 'waiting';
-  const room = { partnerId, roomId, initiator, partnerAway };
-  return { state, isConnected, isWaiting, clientId, ...room, iceServers, iceTransportPolicy, error };
+  const room = { partnerId, roomId, initiator, partnerAway, partner, tags };
+  return { state, isConnected, isWaiting, clientId, ...room, waiting, blocked, iceServers, iceTransportPolicy, error };
 }
 
 /** @type {SignalingView} */
@@ -185,6 +200,10 @@ const AT_REST = {
   roomId: null,
   initiator: null,
   partnerAway: false,
+  partner: null,
+  tags: [],
+  waiting: null,
+  blocked: [],
   iceServers: [],
   iceTransportPolicy: 'all',
   error: null,

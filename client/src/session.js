@@ -7,21 +7,24 @@
  * knew of the latest wish is recognized here and never reaches the application.
  */
 
-/** @import { AvailableMessage, LeaveMessage, MatchedMessage, NextMessage, PartnerLeftReason, ReadyMessage, ResumedMessage, ServerMessage, Wishes } from './messages.js' */
+/** @import { AvailableMessage, LeaveMessage, MatchedMessage, NextMessage, PartnerLeftReason, ReadyMessage, ResumedMessage, ServerMessage, WaitingMessage, Wishes } from './messages.js' */
+
+import { Blocked, lastingId } from './blocked.js';
 
 /** @typedef {AvailableMessage | NextMessage | LeaveMessage} WishMessage */
+/** @typedef {'next' | 'leave' | 'stay'} AfterBlock What becomes of the room with somebody who is blocked. */
 
 /**
  * Why a room is over, whoever ended it: the partner (as `partner-left` says), the application (`next`, `left`, `reported`,
- * `closed`), the network, or the server, which has gone on without it (`replaced`).
- * @typedef {PartnerLeftReason | 'reported' | 'replaced'} RoomEndReason
+ * `blocked`, `closed`), the network, or the server, which has gone on without it (`replaced`).
+ * @typedef {PartnerLeftReason | 'reported' | 'blocked' | 'replaced'} RoomEndReason
  */
 /** @typedef {{ roomId: string, reason: RoomEndReason }} RoomEnded */
 
 /**
  * @typedef {object} Taken
  * @property {boolean} tell Whether the application should hear of the message.
- * @property {WishMessage} [reply] What has to be said to the server.
+ * @property {WishMessage[]} [replies] What has to be said to the server.
  */
 
 export class Session {
@@ -34,15 +37,25 @@ export class Session {
   /** @type {MatchedMessage | null} */
   #room = null;
   #partnerAway = false;
-  /** @type {string | undefined} */
-  #lastRoomId;
+  /** @type {MatchedMessage | null} */
+  #lastRoom = null;
+  /** @type {WaitingMessage | null} */
+  #waiting = null;
   #seeking = false;
   /** @type {Wishes} */
   #wishes = {};
+  #blocked;
+  /** Whether the server would go on with wishes that are not the latest. */
+  #stale = false;
   /** @type {WishMessage | null} The latest wish, until the server has answered it. */
   #unanswered = null;
   /** @type {RoomEnded[]} */
   #ended = [];
+
+  /** @param {Blocked} [blocked] */
+  constructor(blocked = new Blocked()) {
+    this.#blocked = blocked;
+  }
 
   /** @returns {MatchedMessage | null} */
   get room() {
@@ -56,7 +69,16 @@ export class Session {
 
   /** The room, or the one before: what a report is about. */
   get lastRoomId() {
-    return this.#room?.roomId ?? this.#lastRoomId;
+    return (this.#room ?? this.#lastRoom)?.roomId;
+  }
+
+  /** What the server has last said of the wait, while there is one. */
+  get waiting() {
+    return this.#waiting;
+  }
+
+  get blocked() {
+    return this.#blocked.ids;
   }
 
   get iceServers() {
@@ -84,29 +106,61 @@ export class Session {
 
   /**
    * @param {Wishes} wishes
-   * @returns {AvailableMessage}
+   * @returns {WishMessage[]}
    */
   available(wishes) {
     this.#wishes = wishes;
-    return this.#seek();
+    return [this.#seek()];
   }
 
-  /** @returns {WishMessage} */
+  /** @returns {WishMessage[]} */
   next() {
     const roomId = this.#room?.roomId;
-    if (!roomId) return this.#seek();
+    if (!roomId) return [this.#seek()];
     this.endRoom('next');
+    if (this.#stale) return this.#seekAnew();
     this.#seeking = true;
     // With the room's id: if that room is over by now, the partner of the next must not be left unseen.
-    return (this.#unanswered = { type: 'next', roomId });
+    return [(this.#unanswered = { type: 'next', roomId })];
   }
 
-  /** @returns {LeaveMessage} */
+  /** @returns {WishMessage[]} */
   leave() {
     this.endRoom('left');
     this.#seeking = false;
+    this.#waiting = null;
     // Without a room's id: whatever there is by now, it is left.
-    return (this.#unanswered = { type: 'leave' });
+    return [(this.#unanswered = { type: 'leave' })];
+  }
+
+  /**
+   * Whom the block list is to name.
+   * @param {string} [id] A `partnerId` or verified `userId`; unless given, the partner's, or the last one's.
+   * @returns {string | null} Null if nobody was met yet.
+   */
+  whom(id) {
+    const met = this.#room ?? this.#lastRoom;
+    if (met && (id === undefined || id === met.partnerId || id === met.partner?.userId)) return lastingId(met);
+    return id ?? null;
+  }
+
+  /**
+   * @param {string} id As `whom` gives it.
+   * @param {AfterBlock} then
+   * @returns {WishMessage[]}
+   */
+  block(id, then) {
+    this.#blocked.add(id);
+    if (!this.#room || then === 'stay' || lastingId(this.#room) !== id) return this.#rewish();
+    this.endRoom('blocked');
+    if (then === 'leave') return this.leave();
+    // Not `next`, which would go on with the wishes that the server has.
+    return this.#seekAnew();
+  }
+
+  /** @param {string} id @returns {WishMessage[] | null} Null if it was not blocked. */
+  unblock(id) {
+    return this.#blocked.remove(id) ? this.#rewish() : null;
   }
 
   /** Like `leave`, for a room whose partner was reported. Without a room, the queue is not left. */
@@ -144,6 +198,7 @@ export class Session {
   lost(keepWish) {
     this.endRoom('connection-lost');
     this.clientId = null;
+    this.#waiting = null;
     this.#seeking &&= keepWish || this.#unanswered !== null;
     this.#unanswered = null;
   }
@@ -152,6 +207,7 @@ export class Session {
   closed() {
     this.endRoom('closed');
     this.clientId = null;
+    this.#waiting = null;
     this.#seeking = false;
     this.#unanswered = null;
   }
@@ -168,10 +224,7 @@ export class Session {
         this.#iceTransportPolicy = message.iceTransportPolicy;
         return TELL;
       case 'waiting':
-        if (!this.#seeking) return HUSH;
-        this.endRoom('replaced');
-        this.#unanswered = null;
-        return TELL;
+        return this.#takeWaiting(message);
       case 'matched':
         return this.#takeMatched(message);
       case 'offer':
@@ -184,6 +237,8 @@ export class Session {
         return this.#room ? TELL : HUSH;
       case 'partner-left':
         return this.#takePartnerLeft(message.reason, message.requeued);
+      case 'error':
+        return message.code === 'already-matched' ? this.#takeAlreadyMatched() : TELL;
       default:
         return TELL;
     }
@@ -193,15 +248,27 @@ export class Session {
   endRoom(reason) {
     if (!this.#room) return;
     this.#ended.push({ roomId: this.#room.roomId, reason });
-    this.#lastRoomId = this.#room.roomId;
+    this.#lastRoom = this.#room;
     this.#room = null;
+  }
+
+  /** @param {WaitingMessage} message @returns {Taken} */
+  #takeWaiting(message) {
+    if (!this.#seeking) return HUSH;
+    this.endRoom('replaced');
+    this.#unanswered = null;
+    this.#waiting = message;
+    return this.#stale ? { tell: true, replies: [this.#seek()] } : TELL;
   }
 
   /** @param {MatchedMessage} message @returns {Taken} */
   #takeMatched(message) {
     // Our `leave` was not taken, or is still on its way: said twice it does no harm, and nobody is left with a ghost.
-    if (!this.#seeking) return { tell: false, reply: { type: 'leave' } };
+    if (!this.#seeking) return { tell: false, replies: [{ type: 'leave' }] };
     this.endRoom('replaced');
+    this.#waiting = null;
+    // The server did not know yet whom not to choose.
+    if (this.#stale && this.#blocked.has(message)) return { tell: false, replies: this.#seekAnew() };
     this.#room = message;
     this.#partnerAway = false;
     this.#unanswered = null;
@@ -216,13 +283,33 @@ export class Session {
       return TELL;
     }
     // It crossed our `next`, which named a room that was over and so was refused: the wish has to be said anew.
-    return this.#seeking && !requeued ? { tell: false, reply: this.#seek() } : HUSH;
+    return this.#seeking && !requeued ? { tell: false, replies: [this.#seek()] } : HUSH;
+  }
+
+  /** Our wishes crossed a match, and the server still has those of before. @returns {Taken} */
+  #takeAlreadyMatched() {
+    this.#stale = true;
+    if (!this.#room || !this.#blocked.has(this.#room)) return TELL;
+    this.endRoom('blocked');
+    return { tell: true, replies: this.#seekAnew() };
   }
 
   /** @returns {AvailableMessage} */
   #seek() {
     this.#seeking = true;
-    return (this.#unanswered = { type: 'available', ...this.#wishes });
+    this.#stale = false;
+    return (this.#unanswered = { type: 'available', ...this.#blocked.addTo(this.#wishes) });
+  }
+
+  /** In the place of `next`: the server must not choose anybody before it has the latest wishes. @returns {WishMessage[]} */
+  #seekAnew() {
+    return [{ type: 'leave' }, this.#seek()];
+  }
+
+  /** What is wished has changed. In a room the server takes no wishes. @returns {WishMessage[]} */
+  #rewish() {
+    this.#stale = this.#room !== null;
+    return this.#seeking && !this.#room ? [this.#seek()] : [];
   }
 }
 

@@ -4,10 +4,12 @@
  * `dialogue.js`'s; media are `call.js`'s.
  */
 
-/** @import { CallReport, Candidate, Extra, PingMessage, Sdp, Wishes } from './messages.js' */
+/** @import { CallReport, Candidate, Extra, PingMessage, Report, Sdp, Wishes } from './messages.js' */
 /** @import { SignalingEvents, SignalingState } from './events.js' */
 /** @import { SignalingOptions } from './options.js' */
+/** @import { AfterBlock, WishMessage } from './session.js' */
 
+import { Blocked } from './blocked.js';
 import { Dialogue } from './dialogue.js';
 import { Emitter } from './emitter.js';
 import { withDefaults } from './options.js';
@@ -15,7 +17,7 @@ import { Session } from './session.js';
 
 /** @extends {Emitter<SignalingEvents>} */
 export class Signaling extends Emitter {
-  #session = new Session();
+  #session;
   #dialogue;
 
   /**
@@ -24,7 +26,9 @@ export class Signaling extends Emitter {
    */
   constructor(url, options = {}) {
     super();
-    this.#dialogue = new Dialogue({ url, ...withDefaults(options) }, this.#session, (type, event) => this.emit(type, event));
+    const settings = withDefaults(options);
+    this.#session = new Session(new Blocked(settings.blocked));
+    this.#dialogue = new Dialogue({ url, ...settings }, this.#session, (type, event) => this.emit(type, event));
   }
 
   /** @returns {SignalingState} */
@@ -52,6 +56,26 @@ export class Signaling extends Emitter {
   /** Whether this client makes the offer; null without a room. */
   get initiator() {
     return this.#session.room?.initiator ?? null;
+  }
+
+  /** What may be shown of the partner: its verified `userId`, and claims that the operator shows. Null without a room. */
+  get partner() {
+    return this.#session.room ? (this.#session.room.partner ?? {}) : null;
+  }
+
+  /** The tags that both asked for; none without a room. */
+  get tags() {
+    return this.#session.room?.tags ?? [];
+  }
+
+  /** What the server has last said of the wait: `position`, `estimateMs`, `widened`. Null while there is none. */
+  get waiting() {
+    return this.#session.waiting;
+  }
+
+  /** Whom this client avoids in every wish, the latest last: up to 16 `partnerId`s and verified `userId`s. */
+  get blocked() {
+    return this.#session.blocked;
   }
 
   /** For `RTCPeerConnection`: those of the room, or else of the connection. */
@@ -125,15 +149,40 @@ export class Signaling extends Emitter {
   }
 
   /**
-   * Reports the partner, or the last one, and ends the room.
-   * @param {string} reason
-   * @param {{ details?: string, roomId?: string }} [more]
+   * Reports the partner, or the last one, and ends the room. The server keeps the two apart from then on.
+   * @param {Report} report
    */
-  report(reason, more = {}) {
-    const roomId = more.roomId ?? this.#session.lastRoomId;
-    this.#dialogue.send({ type: 'report', reason, ...more, ...(roomId && { roomId }) });
+  report({ roomId = this.#session.lastRoomId, ...report }) {
+    this.#dialogue.send({ type: 'report', ...report, ...(roomId && { roomId }) });
     if (roomId === this.roomId) this.#session.reported();
     this.#dialogue.settle();
+  }
+
+  /**
+   * Never to meet somebody again: in every wish from now on they are among those to avoid, be it this session's or a later one's.
+   * The list holds 16, and lets go of the oldest. A proven user is blocked by `userId`, anybody else for as long as their
+   * session lives.
+   * @param {string} [id] A `partnerId` or verified `userId`; unless given, the partner's, or the last one's.
+   * @param {{ then?: AfterBlock }} [options] With that partner in the room: `next` unless given.
+   * @returns {string | null} What is on the list now; null if nobody was met yet.
+   */
+  block(id, { then = 'next' } = {}) {
+    const whom = this.#session.whom(id);
+    if (whom === null) return null;
+    this.#rewished(this.#session.block(whom, then));
+    return whom;
+  }
+
+  /** @param {string} id As `blocked` has it. */
+  unblock(id) {
+    const wishes = this.#session.unblock(id);
+    if (wishes) this.#rewished(wishes);
+  }
+
+  /** @param {WishMessage[]} wishes */
+  #rewished(wishes) {
+    this.#dialogue.say(wishes);
+    this.emit('blockedchange', { blocked: this.blocked });
   }
 
   /** @param {Extra & { roomId?: string } & ({ type: 'offer' | 'answer', sdp: string } | { type: 'ice', candidate: Candidate })} message */

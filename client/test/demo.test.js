@@ -47,6 +47,9 @@ const inState = (page, state) => page.waitForSelector(`body[data-state="${state}
 /** @param {Page} page @param {string} text */
 const saying = (page, text) => page.locator('#words', { hasText: text }).waitFor();
 
+/** @param {Page} page @param {string} text */
+const noticing = (page, text) => page.locator('#notice', { hasText: text }).waitFor();
+
 scene('two people meet, see each other move, and part', async ({ open }) => {
   const anna = await open();
   assert.equal(await anna.getAttribute('body', 'data-state'), 'idle');
@@ -125,7 +128,139 @@ scene('a partner can be reported, after a question that Escape takes back withou
   await ben.click('#report-dialog .primary');
   // With nobody else here the two meet again; the real matchmaker knows better.
   await ben.waitForSelector(`body[data-room]:not([data-room="${room}"])`);
+  await noticing(ben, 'Your report was sent');
   assert.deepEqual(pairing.reports, [{ type: 'report', reason: 'spam', roomId: room }]);
+});
+
+scene('a report has details, is not lost when the partner goes first, and is not sent once others came between', async ({ open, pairing }) => {
+  const anna = await open('/?autostart');
+  await inState(anna, 'waiting');
+  const ben = await open('/?autostart');
+  await inState(anna, 'in-call');
+  const room = await anna.getAttribute('body', 'data-room');
+  await anna.click('#report');
+  await anna.getByLabel('Something else').check();
+  await anna.getByLabel('Anything to add?').fill('  Sang out of tune. ');
+  await ben.click('#leave');
+  await inState(anna, 'waiting');
+  await anna.click('#report-dialog .primary');
+  await noticing(anna, 'Your report was sent');
+  assert.deepEqual(pairing.reports, [{ type: 'report', reason: 'other', details: 'Sang out of tune.', roomId: room }]);
+  assert.equal(await anna.getAttribute('body', 'data-state'), 'waiting');
+
+  await ben.click('#start');
+  await inState(anna, 'in-call');
+  await anna.click('#report');
+  assert.equal(await anna.inputValue('#report-details'), '');
+  for (const _ of [1, 2]) {
+    const before = await ben.getAttribute('body', 'data-room');
+    await ben.bringToFront();
+    await ben.keyboard.press('n');
+    await ben.waitForSelector(`body[data-room]:not([data-room="${before}"])`);
+    await inState(ben, 'in-call');
+  }
+  await anna.click('#report-dialog .primary');
+  await noticing(anna, 'too long ago');
+  assert.equal(pairing.reports.length, 1);
+});
+
+scene('who is blocked is not met again, until that is undone or forgotten', async ({ open, pairing }) => {
+  const anna = await open('/?autostart');
+  await inState(anna, 'waiting');
+  assert.equal(await anna.isVisible('#block'), false);
+  const ben = await open('/?autostart');
+  await inState(anna, 'in-call');
+  const id = [...pairing.members].at(-1)?.id;
+  await anna.click('#block');
+  await noticing(anna, 'You two won’t be paired again.');
+  assert.equal(await anna.evaluate(() => document.activeElement?.id), 'next');
+  await inState(anna, 'waiting');
+  await inState(ben, 'waiting');
+  await saying(anna, 'Looking for someone…');
+  assert.deepEqual(pairing.wishes.at(-1), { tags: [], avoid: [id] });
+
+  await anna.click('#undo');
+  await noticing(anna, 'You may meet again.');
+  await inState(anna, 'in-call');
+  await anna.click('#block');
+  await inState(anna, 'waiting');
+  await anna.click('#leave');
+  await anna.locator('#blocked', { hasText: 'One person is blocked.' }).waitFor();
+  await anna.reload();
+  await inState(anna, 'waiting');
+  assert.deepEqual(pairing.wishes.at(-1), { tags: [], avoid: [id] });
+  await anna.click('#leave');
+  await anna.click('#unblock');
+  assert.equal(await anna.isVisible('#blocked'), false);
+  assert.equal(await anna.evaluate(() => document.activeElement?.id), 'start');
+  await anna.click('#start');
+  await inState(anna, 'in-call');
+});
+
+/** @param {Page} page */
+const chips = (page) => page.locator('#chips li').evaluateAll((items) => items.map((item) => item.firstChild?.textContent));
+
+scene('interests are chips that the keyboard makes and takes away, up to ten, and a reload keeps them', async ({ open, pairing }) => {
+  const anna = await open();
+  await anna.focus('#interest');
+  const type = (/** @type {string} */ text) => anna.keyboard.type(text);
+  await type('Late  Jazz');
+  await anna.keyboard.press('Enter');
+  await type('late jazz,chess,tea,');
+  assert.deepEqual(await chips(anna), ['Late Jazz', 'chess', 'tea']);
+  await anna.keyboard.press('Backspace');
+  assert.deepEqual(await chips(anna), ['Late Jazz', 'chess']);
+  await anna.getByRole('button', { name: 'Remove chess' }).press('Enter');
+  assert.deepEqual(await chips(anna), ['Late Jazz']);
+  assert.equal(await anna.evaluate(() => document.activeElement?.id), 'interest');
+
+  await type(`${'x'.repeat(33)},`);
+  assert.equal(await anna.textContent('#interests-hint'), 'Up to 32 characters, please.');
+  assert.equal(await anna.inputValue('#interest'), 'x'.repeat(33));
+  await anna.fill('#interest', 'a,b,c,d,e,f,g,h,i,j');
+  assert.equal((await chips(anna)).length, 10);
+  assert.equal(await anna.inputValue('#interest'), 'j');
+  assert.equal(await anna.textContent('#interests-hint'), 'That makes 10. Remove one to add another.');
+  await anna.reload();
+  assert.equal((await chips(anna)).length, 10);
+
+  await anna.locator('#chips button').last().click();
+  await anna.keyboard.type('what is still being written');
+  await anna.click('#start');
+  await inState(anna, 'waiting');
+  assert.deepEqual(pairing.wishes, [{ tags: ['Late Jazz', 'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'what is still being written'] }]);
+});
+
+scene('while one waits the page says for whom, at which place, for about how long, and when anybody will do', async ({ open, pairing }) => {
+  const anna = await open();
+  await anna.fill('#interest', 'chess, jazz');
+  await anna.click('#start');
+  await saying(anna, 'Looking for someone who likes chess or jazz…');
+  await saying(anna, 'You are first in the queue.');
+  const tell = (/** @type {object} */ waiting) => {
+    for (const member of pairing.members) member.socket.send(JSON.stringify({ type: 'waiting', pool: 'default', ...waiting }));
+  };
+  tell({ position: 3, estimateMs: 41_200 });
+  await saying(anna, 'You are number 3 in the queue, about 41 s to wait.');
+  tell({ position: 2, estimateMs: 150_000, widened: true });
+  await saying(anna, 'Looking for anybody now…');
+  await saying(anna, 'You are number 2 in the queue, about 3 min to wait.');
+});
+
+scene('what two have in common is said in everybody’s own writing', async ({ open }) => {
+  const anna = await open();
+  await anna.fill('#interest', 'chess, Tea, Jazz');
+  await anna.click('#start');
+  await inState(anna, 'waiting');
+  const ben = await open();
+  await ben.fill('#interest', 'jazz, tea');
+  await ben.click('#start');
+  for (const page of [anna, ben]) {
+    await inState(page, 'in-call');
+    await saying(page, 'You both like');
+  }
+  await saying(anna, 'You both like Jazz and Tea.');
+  await saying(ben, 'You both like jazz and tea.');
 });
 
 const TROUBLES = [

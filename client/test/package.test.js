@@ -35,7 +35,9 @@ test('by its name the package gives the SDK, and the hook apart from it', async 
     'OutboxFullError',
     'RECONNECT_BOUNDS',
     'RECOVERY_BOUNDS',
+    'REPORT_BOUNDS',
     'Signaling',
+    'WISH_BOUNDS',
     'firstFrame',
     'nextReconnect',
   ]);

@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { Ajv } from 'ajv';
 import { parse } from 'yaml';
+import { REPORT_BOUNDS, WISH_BOUNDS } from '../src/messages.js';
 import { FINAL_CLOSE_CODES } from '../src/reconnect.js';
 
 /** @typedef {{ name: string, validate: (value: unknown) => boolean, examples: { name: string, payload: unknown }[] }} Message */
@@ -60,7 +61,7 @@ test('whatever the server accepts from a client is documented, and so is what th
 });
 
 test('whatever JSON the server refuses is refused by the document, save for what no schema can say', () => {
-  const beyondSchemas = [/stands twice/, /hex escape/];
+  const beyondSchemas = [/stands twice/, /hex escape/, /blank or too long/];
   const met = new Set();
   for (const { said, outcome } of golden().filter(({ accepted }) => !accepted)) {
     const refusal = JSON.parse(outcome);
@@ -180,10 +181,11 @@ test('a session outlives the closes that the server says it outlives', () => {
 test('the bounds are those of the server', () => {
   const constants = read('proto/src/bounds.rs').matchAll(/^pub const (\w+): usize = (\d+);$/gm);
   const all = Object.fromEntries([...constants].map(([, name, value]) => [name, Number(value)]));
-  // No schema bounds nesting, what is kept or shown claims, and no message names a process.
-  const { JSON_DEPTH, RESUME_MESSAGES, PROCESS_NAME: _, PUBLIC_CLAIMS: _shown, ...bounds } = all;
+  // No schema bounds nesting, what is kept or what tokens say, and no message names a process.
+  const { JSON_DEPTH, RESUME_MESSAGES, PROCESS_NAME: _, PUBLIC_CLAIMS: _shown, ASSIGNED_TAGS, ...bounds } = all;
   const { messages, schemas } = document.components;
   const { pool, tags, avoid, region } = messages.available.payload.properties;
+  const { tags: shared } = messages.matched.payload.properties;
   const { reason, details } = messages.report.payload.properties;
   const quotes = 2;
   assert.deepEqual(
@@ -192,6 +194,7 @@ test('the bounds are those of the server', () => {
       JSON_NAME: schemas.ClientMessage.propertyNames.maxLength,
       POOL: pool.maxLength,
       TAGS: tags.maxItems,
+      WISH_TAGS: shared.maxItems,
       TAG: tags.items.maxLength,
       AVOID: avoid.maxItems,
       USER_ID: schemas.UserId.maxLength,
@@ -206,6 +209,12 @@ test('the bounds are those of the server', () => {
     bounds,
   );
   assert.equal(avoid.items.maxLength, bounds.USER_ID);
+  const { POOL, TAGS, TAG, AVOID, REGION, REPORT_REASON, REPORT_DETAILS } = bounds;
+  assert.deepEqual(WISH_BOUNDS, { pool: POOL, tags: TAGS, tag: TAG, avoid: AVOID, region: REGION });
+  assert.deepEqual(REPORT_BOUNDS, { reason: REPORT_REASON, details: REPORT_DETAILS });
+  assert.equal(shared.items.maxLength, bounds.TAG);
+  assert.equal(bounds.WISH_TAGS, must(bounds.TAGS) + must(ASSIGNED_TAGS));
+  assert.ok(prose.includes(`up to ${ASSIGNED_TAGS} more \`tags\``));
   assert.equal(messages.resume.payload.properties.token.maxLength, bounds.TOKEN);
   const [, kib] = must(read('proto/src/bounds.rs').match(/RESUME_BYTES: usize = (\d+) \* 1024;/));
   for (const bound of [`at most ${JSON_DEPTH} deep`, `${RESUME_MESSAGES} messages and ${kib} KiB`]) {

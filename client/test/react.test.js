@@ -108,6 +108,30 @@ test('of the listeners always the latest is called', async (t) => {
   assert.deepEqual(heard, ['old matched', 'new offer', 'new answer', 'new ice', 'new left']);
 });
 
+test('it shows the wait, what two have in common and whom one has blocked, and hands the list out', async (t) => {
+  /** @type {(readonly string[])[]} */
+  const kept = [];
+  const { gateway, shown, until } = await mount(t, { options: { blocked: ['p0'], onBlockedChange: (blocked) => kept.push(blocked) } });
+  const client = await gateway.connection();
+  client.greet();
+  assert.deepEqual((await until((view) => view.isConnected)).blocked, ['p0']);
+  shown().signalAvailable({ tags: ['go'] });
+  assert.deepEqual(await client.take(), { type: 'available', tags: ['go'], avoid: ['p0'] });
+  client.send({ type: 'waiting', pool: 'default', position: 2, widened: true });
+  assert.deepEqual((await until((view) => view.waiting !== null)).waiting, { type: 'waiting', pool: 'default', position: 2, widened: true });
+  client.match({ tags: ['go'], partner: { userId: 'ada' } });
+  const met = await until((view) => view.roomId !== null);
+  assert.deepEqual([met.tags, met.partner, met.waiting], [['go'], { userId: 'ada' }, null]);
+
+  shown().report({ reason: 'spam', details: 'sells things' });
+  assert.equal(shown().block(), 'ada');
+  assert.deepEqual((await until((view) => view.blocked.length === 2)).blocked, ['p0', 'ada']);
+  assert.deepEqual(await client.take(), { type: 'report', reason: 'spam', details: 'sells things', roomId: 'r1' });
+  shown().unblock('p0');
+  await until((view) => view.blocked.length === 1);
+  assert.deepEqual(kept, [['p0', 'ada'], ['ada']]);
+});
+
 test('under StrictMode exactly one connection stays', async (t) => {
   /** @type {WebSocket[]} */
   const sockets = [];

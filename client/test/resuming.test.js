@@ -144,7 +144,7 @@ test('wishes made while away are said in their place among the rest', async (t) 
   client.socket.terminate();
   await nextOf(signaling, 'reconnecting');
   signaling.ice('of no use any more');
-  signaling.report('spam');
+  signaling.report({ reason: 'spam' });
   signaling.available({ pool: 'other' });
   const again = await resumeOn(gateway);
   const said = [await again.take(), await again.take()];

@@ -27,7 +27,7 @@ function endedRooms(session) {
 
 test('next in a room names that room, so that the partner after it is never left unseen', () => {
   const session = inRoom();
-  assert.deepEqual(session.next(), { type: 'next', roomId: 'r1' });
+  assert.deepEqual(session.next(), [{ type: 'next', roomId: 'r1' }]);
   assert.equal(session.room, null);
   assert.deepEqual(endedRooms(session), ['r1 next']);
 });
@@ -35,18 +35,18 @@ test('next in a room names that room, so that the partner after it is never left
 test('next without a room asks with the wishes of before', () => {
   const session = inRoom();
   session.leave();
-  assert.deepEqual(session.next(), { type: 'available', tags: ['chess'] });
+  assert.deepEqual(session.next(), [{ type: 'available', tags: ['chess'] }]);
 });
 
 test('leave names no room: whatever there is by now is left', () => {
-  assert.deepEqual(inRoom().leave(), { type: 'leave' });
+  assert.deepEqual(inRoom().leave(), [{ type: 'leave' }]);
 });
 
 test('a match that crossed our leave is not told, and is left', () => {
   const session = new Session();
   session.available({});
   session.leave();
-  assert.deepEqual(session.take(matched('r1')), { tell: false, reply: { type: 'leave' } });
+  assert.deepEqual(session.take(matched('r1')), { tell: false, replies: [{ type: 'leave' }] });
   assert.equal(session.room, null);
 });
 
@@ -70,7 +70,7 @@ test('a partner that left while our next was on its way: requeued, we wait; not 
 
   const resting = inRoom();
   resting.next();
-  assert.deepEqual(resting.take(partnerLeft(false)), { tell: false, reply: { type: 'available', tags: ['chess'] } });
+  assert.deepEqual(resting.take(partnerLeft(false)), { tell: false, replies: [{ type: 'available', tags: ['chess'] }] });
 });
 
 test('a partner that left takes the wish along only if the server does not requeue us', () => {
@@ -138,6 +138,10 @@ test('in any order of calls and messages each room ends once, and there is a roo
         () => session.next(),
         () => session.leave(),
         () => session.reported(),
+        () => session.block('somebody', 'stay'),
+        () => session.block(session.whom() ?? 'nobody', 'next'),
+        () => session.block(session.whom() ?? 'nobody', 'leave'),
+        () => session.take({ type: 'error', code: 'already-matched', message: '' }),
         () => session.lost(random(2) === 0),
         () => session.take(WAITING),
         () => session.take(partnerLeft(random(2) === 0)),

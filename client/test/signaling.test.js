@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import { WebSocket } from 'ws';
 import { Signaling } from '../src/signaling.js';
 import { nextOf, record } from './events.js';
+import { greeted } from './greeted.js';
 import { scriptedGateway } from './scripted-gateway.js';
 
 /** @import { TestContext } from 'node:test' */
@@ -74,7 +75,7 @@ test('who one is comes first, whatever was said before, and the rest keeps its o
   signaling.ping(1);
   signaling.available({ pool: 'p' });
   signaling.ping(2);
-  signaling.report('spam', { roomId: 'old' });
+  signaling.report({ reason: 'spam', roomId: 'old' });
   signaling.connect();
   const client = await gateway.connection();
   client.greet();
@@ -139,10 +140,10 @@ test('leave rests', async (t) => {
 
 test('a report names the room, also just after it, and ends it', async (t) => {
   const { signaling, client } = await matched(t);
-  signaling.report('spam', { details: 'sells things' });
+  signaling.report({ reason: 'spam', details: 'sells things' });
   assert.deepEqual(await client.take(), { type: 'report', reason: 'spam', details: 'sells things', roomId: 'r1' });
   assert.equal(signaling.state, 'idle');
-  signaling.report('rude');
+  signaling.report({ reason: 'rude' });
   assert.deepEqual(await client.take(), { type: 'report', reason: 'rude', roomId: 'r1' });
 });
 
@@ -224,18 +225,6 @@ async function start(t, options = {}) {
   const signaling = new Signaling(gateway.url, { WebSocket, ...options });
   t.after(() => signaling.close());
   return { signaling, gateway };
-}
-
-/** @param {TestContext} t @param {SignalingOptions} [options] */
-async function greeted(t, options = {}) {
-  const gateway = await scriptedGateway(t);
-  const signaling = new Signaling(gateway.url, { WebSocket, ...options });
-  t.after(() => signaling.close());
-  signaling.connect();
-  const client = await gateway.connection();
-  client.greet();
-  await nextOf(signaling, 'ready');
-  return { signaling, client, gateway };
 }
 
 /** @param {TestContext} t */

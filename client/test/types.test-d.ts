@@ -1,7 +1,7 @@
 /** What TypeScript lets an application say, and what not. Compiled by `npm run check`, never run. */
 
-import { Call, nextReconnect, Signaling } from 'duet-client';
-import type { ClientMessage, ErrorMessage, MatchedMessage, ServerMessage, SignalingState } from 'duet-client';
+import { Call, nextReconnect, REPORT_BOUNDS, Signaling, WISH_BOUNDS } from 'duet-client';
+import type { ClientMessage, ErrorMessage, MatchedMessage, Report, ServerMessage, SignalingState, WaitingMessage, Wishes } from 'duet-client';
 import { useSignaling } from 'duet-client/react';
 import { WebSocket as NodeWebSocket } from 'ws';
 
@@ -90,8 +90,48 @@ switch (fromServer.type) {
 
 // Calls.
 signaling.available({ tags: ['music'], region: 'eu' });
+signaling.available({ pool: 'x', tags: ['a'], avoid: ['b'], region: 'eu', patienceMs: 3_000 } satisfies Wishes);
 // @ts-expect-error tags are a list
 signaling.available({ tags: 'music' });
+// @ts-expect-error patience is a number of milliseconds
+signaling.available({ patienceMs: '3s' });
+// @ts-expect-error no such wish
+signaling.available({ tag: 'music' });
+signaling.report({ reason: 'spam', details: 'sells things', roomId: 'r1' } satisfies Report);
+// @ts-expect-error a report has a reason
+signaling.report({ details: 'sells things' });
+// @ts-expect-error the reason has a name
+signaling.report('spam');
+signaling.block() satisfies string | null;
+signaling.block('p1', { then: 'stay' });
+// @ts-expect-error no such end
+signaling.block('p1', { then: 'report' });
+signaling.unblock('p1');
+signaling.blocked satisfies readonly string[];
+// @ts-expect-error `block` changes it
+signaling.blocked.push('p1');
+new Signaling('wss://example.org/ws', { blocked: signaling.blocked });
+// @ts-expect-error whom to block are ids
+new Signaling('wss://example.org/ws', { blocked: [1] });
+signaling.on('blockedchange', ({ blocked }) => same<Equal<typeof blocked, readonly string[]>>());
+signaling.on('waiting', (message) => {
+  same<Equal<typeof message, WaitingMessage>>();
+  same<Equal<typeof message.position, number | undefined>>();
+  same<Equal<typeof message.estimateMs, number | undefined>>();
+  same<Equal<typeof message.widened, boolean | undefined>>();
+});
+same<Equal<typeof signaling.waiting, WaitingMessage | null>>();
+same<Equal<typeof signaling.tags, string[]>>();
+signaling.on('matched', ({ tags, partner }) => {
+  same<Equal<typeof tags, string[] | undefined>>();
+  same<Equal<NonNullable<typeof partner>['userId'], string | undefined>>();
+});
+signaling.partner?.userId satisfies string | undefined;
+signaling.on('room-ended', ({ reason }) => void (reason === 'blocked'));
+WISH_BOUNDS.tags satisfies number;
+// @ts-expect-error they are the server's
+WISH_BOUNDS.tags = 11;
+REPORT_BOUNDS.details satisfies number;
 signaling.offer(new RTCSessionDescription({ type: 'offer', sdp: '' }), { colour: 'red' }) satisfies boolean;
 signaling.ice(null);
 // @ts-expect-error a candidate is no number
@@ -109,5 +149,9 @@ const view = useSignaling('wss://example.org/ws', { onOffer: ({ sdp, from }) => 
 view.isWaiting satisfies boolean;
 view.partnerAway satisfies boolean;
 view.sendIceCandidate({ candidate: '', sdpMid: '0' }) satisfies boolean;
+view.report({ reason: 'spam' });
+view.block() satisfies string | null;
+view.waiting?.widened satisfies boolean | undefined;
+useSignaling(null, { blocked: view.blocked, onBlockedChange: (blocked) => void blocked.length });
 // @ts-expect-error one has to tell where
 useSignaling();

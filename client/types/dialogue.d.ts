@@ -24,8 +24,8 @@ export declare class Dialogue {
     get state(): SignalingState;
     open(): void;
     close(): void;
-    /** @param {WishMessage} wish */
-    say(wish: WishMessage): void;
+    /** @param {WishMessage[]} wishes */
+    say(wishes: WishMessage[]): void;
     /** @param {ClientMessage} message */
     send(message: ClientMessage): void;
     /** Tells what the last step changed: after every step, once, when all properties already say the new. */

@@ -46,6 +46,12 @@ export type LocalEvents = {
      */
     "room-ended": RoomEnded;
     /**
+     * What to keep, for whoever wants the list to outlive the page.
+     */
+    blockedchange: {
+        blocked: readonly string[];
+    };
+    /**
      * Everything the server says, unknown kinds and late messages too. Only what `duet.v1`
      * settles by itself is left out: repeats, and the greeting of a session that is dropped for the old one.
      */
@@ -71,6 +77,7 @@ export type SignalingEvents = {
  * @property {{ close: Close, why: string, byUs: boolean }} ended No further attempt will be made, until `connect`.
  * @property {{ state: SignalingState, previous: SignalingState }} statechange
  * @property {RoomEnded} room-ended Once a room, whoever or whatever ended it.
+ * @property {{ blocked: readonly string[] }} blockedchange What to keep, for whoever wants the list to outlive the page.
  * @property {ServerMessage} message Everything the server says, unknown kinds and late messages too. Only what `duet.v1`
  *   settles by itself is left out: repeats, and the greeting of a session that is dropped for the old one.
  */

@@ -28,6 +28,10 @@ export type SignalingOptions = {
      */
     resumeWishes?: boolean;
     /**
+     * Whom not to meet, as `blocked` had it on an earlier page.
+     */
+    blocked?: readonly string[];
+    /**
      * How many messages may wait for a connection, or for the server to acknowledge those before
      * them: 256 unless given.
      */
@@ -54,6 +58,7 @@ export type Settings = ReturnType<typeof withDefaults>;
  * @property {ReconnectPolicy | Partial<ReconnectBounds> | false} [reconnect] A policy, other bounds for ours, or never.
  * @property {boolean} [resumeWishes] Whether to ask for a partner again after a reconnect if one was wanted and the session
  *   did not go on. True unless given.
+ * @property {readonly string[]} [blocked] Whom not to meet, as `blocked` had it on an earlier page.
  * @property {number} [outboxLimit] How many messages may wait for a connection, or for the server to acknowledge those before
  *   them: 256 unless given.
  * @property {Partial<LivenessTimes>} [liveness]
@@ -69,6 +74,7 @@ export declare function withDefaults(options: SignalingOptions): {
     WebSocket: WebSocketConstructor;
     policy: ReconnectPolicy;
     resumeWishes: boolean;
+    blocked: readonly string[];
     outboxLimit: number;
     liveness: {
         pingAfterMs: number;

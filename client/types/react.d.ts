@@ -5,9 +5,10 @@
  * Nothing touches the network while rendering, so it renders on a server too, and StrictMode's mount, unmount, mount ends
  * with one connection.
  */
-import type { AnswerMessage, Candidate, ErrorMessage, Extra, IceMessage, MatchedMessage, OfferMessage, PartnerLeftMessage, Sdp, Wishes } from './messages.js';
+import type { AnswerMessage, Candidate, ErrorMessage, Extra, IceMessage, MatchedMessage, OfferMessage, PartnerLeftMessage, Report, Sdp, WaitingMessage, Wishes } from './messages.js';
 import type { SignalingState } from './events.js';
 import type { SignalingOptions } from './options.js';
+import type { AfterBlock } from './session.js';
 import { Signaling } from './signaling.js';
 export type SignalingListeners = {
     onMatched?: (message: MatchedMessage, signaling: Signaling) => void;
@@ -16,6 +17,10 @@ export type SignalingListeners = {
     onIceCandidate?: (message: IceMessage) => void;
     onPartnerLeft?: (message: PartnerLeftMessage) => void;
     onError?: (message: ErrorMessage) => void;
+    /**
+     * For the application to keep, and to give as `blocked`.
+     */
+    onBlockedChange?: (blocked: readonly string[]) => void;
 };
 export type UseSignalingOptions = SignalingOptions & SignalingListeners;
 export type SignalingError = {
@@ -34,6 +39,19 @@ export type SignalingView = {
      * Whether the partner's connection is interrupted, and the room kept for them.
      */
     partnerAway: boolean;
+    /**
+     * What may be shown of them.
+     */
+    partner: MatchedMessage['partner'] | null;
+    /**
+     * Those that both asked for.
+     */
+    tags: string[];
+    /**
+     * What the server has last said of the wait.
+     */
+    waiting: WaitingMessage | null;
+    blocked: readonly string[];
     iceServers: RTCIceServer[];
     iceTransportPolicy: RTCIceTransportPolicy;
     /**
@@ -48,7 +66,14 @@ export type SignalingCalls = {
     sendIceCandidate: (candidate: Candidate, extra?: Extra) => boolean;
     nextPartner: () => void;
     leave: () => void;
-    report: (reason: string, details?: string) => void;
+    report: (report: Report) => void;
+    /**
+     * The partner, or the last one, unless given.
+     */
+    block: (id?: string, options?: {
+        then?: AfterBlock;
+    }) => string | null;
+    unblock: (id: string) => void;
     /**
      * Connects again after it had ended for good.
      */
@@ -63,6 +88,7 @@ export type SignalingCalls = {
  * @property {(message: IceMessage) => void} [onIceCandidate]
  * @property {(message: PartnerLeftMessage) => void} [onPartnerLeft]
  * @property {(message: ErrorMessage) => void} [onError]
+ * @property {(blocked: readonly string[]) => void} [onBlockedChange] For the application to keep, and to give as `blocked`.
  */
 /**
  * `SignalingOptions` are read when the connection is made: for others, give the component another `key`. Only `auth`, if it
@@ -80,6 +106,10 @@ export type SignalingCalls = {
  * @property {string | null} roomId
  * @property {boolean | null} initiator
  * @property {boolean} partnerAway Whether the partner's connection is interrupted, and the room kept for them.
+ * @property {MatchedMessage['partner'] | null} partner What may be shown of them.
+ * @property {string[]} tags Those that both asked for.
+ * @property {WaitingMessage | null} waiting What the server has last said of the wait.
+ * @property {readonly string[]} blocked
  * @property {RTCIceServer[]} iceServers
  * @property {RTCIceTransportPolicy} iceTransportPolicy
  * @property {SignalingError | null} error The last, until the next good news.
@@ -92,7 +122,9 @@ export type SignalingCalls = {
  * @property {(candidate: Candidate, extra?: Extra) => boolean} sendIceCandidate
  * @property {() => void} nextPartner
  * @property {() => void} leave
- * @property {(reason: string, details?: string) => void} report
+ * @property {(report: Report) => void} report
+ * @property {(id?: string, options?: { then?: AfterBlock }) => string | null} block The partner, or the last one, unless given.
+ * @property {(id: string) => void} unblock
  * @property {() => void} reconnect Connects again after it had ended for good.
  */
 /**

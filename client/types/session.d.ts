@@ -6,9 +6,12 @@
  * Messages cross on the way: a match may be coming while the application leaves. What was sent before the server
  * knew of the latest wish is recognized here and never reaches the application.
  */
-import type { AvailableMessage, LeaveMessage, MatchedMessage, NextMessage, PartnerLeftReason, ReadyMessage, ResumedMessage, ServerMessage, Wishes } from './messages.js';
+import type { AvailableMessage, LeaveMessage, MatchedMessage, NextMessage, PartnerLeftReason, ReadyMessage, ResumedMessage, ServerMessage, WaitingMessage, Wishes } from './messages.js';
+/** @import { AvailableMessage, LeaveMessage, MatchedMessage, NextMessage, PartnerLeftReason, ReadyMessage, ResumedMessage, ServerMessage, WaitingMessage, Wishes } from './messages.js' */
+import { Blocked } from './blocked.js';
 export type WishMessage = AvailableMessage | NextMessage | LeaveMessage;
-export type RoomEndReason = PartnerLeftReason | 'reported' | 'replaced';
+export type AfterBlock = 'next' | 'leave' | 'stay';
+export type RoomEndReason = PartnerLeftReason | 'reported' | 'blocked' | 'replaced';
 export type RoomEnded = {
     roomId: string;
     reason: RoomEndReason;
@@ -21,31 +24,36 @@ export type Taken = {
     /**
      * What has to be said to the server.
      */
-    reply?: WishMessage;
+    replies?: WishMessage[];
 };
-/** @import { AvailableMessage, LeaveMessage, MatchedMessage, NextMessage, PartnerLeftReason, ReadyMessage, ResumedMessage, ServerMessage, Wishes } from './messages.js' */
 /** @typedef {AvailableMessage | NextMessage | LeaveMessage} WishMessage */
+/** @typedef {'next' | 'leave' | 'stay'} AfterBlock What becomes of the room with somebody who is blocked. */
 /**
  * Why a room is over, whoever ended it: the partner (as `partner-left` says), the application (`next`, `left`, `reported`,
- * `closed`), the network, or the server, which has gone on without it (`replaced`).
- * @typedef {PartnerLeftReason | 'reported' | 'replaced'} RoomEndReason
+ * `blocked`, `closed`), the network, or the server, which has gone on without it (`replaced`).
+ * @typedef {PartnerLeftReason | 'reported' | 'blocked' | 'replaced'} RoomEndReason
  */
 /** @typedef {{ roomId: string, reason: RoomEndReason }} RoomEnded */
 /**
  * @typedef {object} Taken
  * @property {boolean} tell Whether the application should hear of the message.
- * @property {WishMessage} [reply] What has to be said to the server.
+ * @property {WishMessage[]} [replies] What has to be said to the server.
  */
 export declare class Session {
     #private;
     /** @type {string | null} */
     clientId: string | null;
+    /** @param {Blocked} [blocked] */
+    constructor(blocked?: Blocked);
     /** @returns {MatchedMessage | null} */
     get room(): MatchedMessage | null;
     /** Whether the partner's connection is interrupted. */
     get partnerAway(): boolean;
     /** The room, or the one before: what a report is about. */
     get lastRoomId(): string | undefined;
+    /** What the server has last said of the wait, while there is one. */
+    get waiting(): WaitingMessage | null;
+    get blocked(): readonly string[];
     get iceServers(): RTCIceServer[];
     /** @returns {RTCIceTransportPolicy} */
     get iceTransportPolicy(): RTCIceTransportPolicy;
@@ -56,13 +64,27 @@ export declare class Session {
     pollEnded(): RoomEnded | undefined;
     /**
      * @param {Wishes} wishes
-     * @returns {AvailableMessage}
+     * @returns {WishMessage[]}
      */
-    available(wishes: Wishes): AvailableMessage;
-    /** @returns {WishMessage} */
-    next(): WishMessage;
-    /** @returns {LeaveMessage} */
-    leave(): LeaveMessage;
+    available(wishes: Wishes): WishMessage[];
+    /** @returns {WishMessage[]} */
+    next(): WishMessage[];
+    /** @returns {WishMessage[]} */
+    leave(): WishMessage[];
+    /**
+     * Whom the block list is to name.
+     * @param {string} [id] A `partnerId` or verified `userId`; unless given, the partner's, or the last one's.
+     * @returns {string | null} Null if nobody was met yet.
+     */
+    whom(id?: string): string | null;
+    /**
+     * @param {string} id As `whom` gives it.
+     * @param {AfterBlock} then
+     * @returns {WishMessage[]}
+     */
+    block(id: string, then: AfterBlock): WishMessage[];
+    /** @param {string} id @returns {WishMessage[] | null} Null if it was not blocked. */
+    unblock(id: string): WishMessage[] | null;
     /** Like `leave`, for a room whose partner was reported. Without a room, the queue is not left. */
     reported(): void;
     /**

@@ -3,9 +3,10 @@
  * things stand. What a wish or a message means for the room is `session.js`'s; what is said when, and what is told of it,
  * `dialogue.js`'s; media are `call.js`'s.
  */
-import type { CallReport, Candidate, Extra, PingMessage, Sdp, Wishes } from './messages.js';
+import type { CallReport, Candidate, Extra, PingMessage, Report, Sdp, Wishes } from './messages.js';
 import type { SignalingEvents, SignalingState } from './events.js';
 import type { SignalingOptions } from './options.js';
+import type { AfterBlock } from './session.js';
 import { Emitter } from './emitter.js';
 /** @extends {Emitter<SignalingEvents>} */
 export declare class Signaling extends Emitter<SignalingEvents> {
@@ -24,6 +25,17 @@ export declare class Signaling extends Emitter<SignalingEvents> {
     get partnerAway(): boolean;
     /** Whether this client makes the offer; null without a room. */
     get initiator(): boolean | null;
+    /** What may be shown of the partner: its verified `userId`, and claims that the operator shows. Null without a room. */
+    get partner(): {
+        [claim: string]: unknown;
+        userId?: string;
+    } | null;
+    /** The tags that both asked for; none without a room. */
+    get tags(): string[];
+    /** What the server has last said of the wait: `position`, `estimateMs`, `widened`. Null while there is none. */
+    get waiting(): import("./messages.js").WaitingMessage | null;
+    /** Whom this client avoids in every wish, the latest last: up to 16 `partnerId`s and verified `userId`s. */
+    get blocked(): readonly string[];
     /** For `RTCPeerConnection`: those of the room, or else of the connection. */
     get iceServers(): RTCIceServer[];
     /** For `RTCPeerConnection`, likewise: `relay` where the operator keeps strangers' addresses from each other. */
@@ -65,12 +77,21 @@ export declare class Signaling extends Emitter<SignalingEvents> {
      */
     reportState(report: CallReport): void;
     /**
-     * Reports the partner, or the last one, and ends the room.
-     * @param {string} reason
-     * @param {{ details?: string, roomId?: string }} [more]
+     * Reports the partner, or the last one, and ends the room. The server keeps the two apart from then on.
+     * @param {Report} report
      */
-    report(reason: string, more?: {
-        details?: string;
-        roomId?: string;
-    }): void;
+    report({ roomId, ...report }: Report): void;
+    /**
+     * Never to meet somebody again: in every wish from now on they are among those to avoid, be it this session's or a later one's.
+     * The list holds 16, and lets go of the oldest. A proven user is blocked by `userId`, anybody else for as long as their
+     * session lives.
+     * @param {string} [id] A `partnerId` or verified `userId`; unless given, the partner's, or the last one's.
+     * @param {{ then?: AfterBlock }} [options] With that partner in the room: `next` unless given.
+     * @returns {string | null} What is on the list now; null if nobody was met yet.
+     */
+    block(id?: string, { then }?: {
+        then?: AfterBlock;
+    }): string | null;
+    /** @param {string} id As `blocked` has it. */
+    unblock(id: string): void;
 }

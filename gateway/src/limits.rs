@@ -1,10 +1,11 @@
-//! How often one client may speak: token buckets for messages, wishes, bytes and frames, a window for bad messages.
+//! How often one client may speak: token buckets for messages, wishes, reports, bytes and frames, a window for bad messages.
 
 use std::time::Duration;
 
 use duet_proto::time::Time;
 
-/// The bounds; a rate or limit of 0 means none. Without a message rate there are none of bytes, frames and wishes either.
+/// The bounds; a rate or limit of 0 means none. Without a message rate there are none of bytes, frames, wishes and
+/// reports either.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LimitsConfig {
     /// Messages a second in the long run.
@@ -15,6 +16,10 @@ pub struct LimitsConfig {
     pub wish_rate: u32,
     /// How many of these may come at once.
     pub wish_burst: u32,
+    /// Of them reports, a minute.
+    pub report_rate: u32,
+    /// How many of these may come at once.
+    pub report_burst: u32,
     /// Bad messages within [`BAD_WINDOW`] that are still answered; the next one closes the connection.
     pub bad_messages: u32,
     /// Bytes a second in the long run, of any kind. Twice as many may come at once.
@@ -36,6 +41,8 @@ impl Default for LimitsConfig {
             message_burst: 300,
             wish_rate: 5,
             wish_burst: 20,
+            report_rate: 6,
+            report_burst: 5,
             bad_messages: 32,
             byte_rate: 1024 * 1024,
             frame_rate: 400,
@@ -60,6 +67,8 @@ pub enum Limit {
     MessageRate,
     /// [`LimitsConfig::wish_rate`].
     WishRate,
+    /// [`LimitsConfig::report_rate`].
+    ReportRate,
     /// [`LimitsConfig::bad_messages`].
     BadMessages,
     /// [`LimitsConfig::byte_rate`].
@@ -72,6 +81,10 @@ pub enum Limit {
     Unacknowledged,
     /// How many may wait in one pool.
     PoolFull,
+    /// How many pools there may be.
+    Pools,
+    /// An operator has paused the pool.
+    PoolPaused,
     /// The time for a token, or the time that a token is good for.
     AuthTime,
 }
@@ -137,6 +150,7 @@ fn whole(count: u32) -> f32 {
 pub struct MessageLimits {
     messages: Bucket,
     wishes: Bucket,
+    reports: Bucket,
     /// When the buckets were right.
     counted: Time,
     over: Option<Over>,
@@ -158,6 +172,7 @@ impl MessageLimits {
         MessageLimits {
             messages: Bucket::full(config.message_burst),
             wishes: Bucket::full(config.wish_burst),
+            reports: Bucket::full(config.report_burst),
             counted: now,
             over: None,
             bad: 0,
@@ -173,6 +188,7 @@ impl MessageLimits {
         let elapsed = now.since(self.counted);
         self.messages.fill(elapsed, config.message_rate, config.message_burst);
         self.wishes.fill(elapsed, config.wish_rate, config.wish_burst);
+        self.reports.fill(elapsed / A_MINUTE, config.report_rate, config.report_burst);
         self.counted = now;
         if self.messages.take(1, config.message_rate) {
             return Verdict::Fine;
@@ -186,6 +202,14 @@ impl MessageLimits {
             return Verdict::Fine;
         }
         self.refuse(self.wishes.wait(config.wish_rate), now)
+    }
+
+    /// The message is a report.
+    pub fn report(&mut self, config: &LimitsConfig, now: Time) -> Verdict {
+        if config.message_rate == 0 || self.reports.take(1, config.report_rate) {
+            return Verdict::Fine;
+        }
+        self.refuse(self.reports.wait(config.report_rate) * A_MINUTE, now)
     }
 
     fn refuse(&mut self, retry_after: Duration, now: Time) -> Verdict {
@@ -274,6 +298,8 @@ fn byte_burst(config: &LimitsConfig) -> u32 {
 const TELL_EVERY: Duration = Duration::from_secs(1);
 /// How long a client may go on over its rate, never silent for [`TELL_EVERY`], before it is closed.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// In which reports are counted, in seconds.
+const A_MINUTE: u32 = 60;
 /// The window in which bad messages are counted.
 pub const BAD_WINDOW: Duration = Duration::from_secs(10);
 
@@ -361,6 +387,23 @@ mod tests {
             }
         }
         assert!((68..=70).contains(&taken), "20 at once and 5 a second for 10 s: {taken}");
+    }
+
+    #[test]
+    fn reports_have_a_rate_a_minute_beyond_the_first_burst() {
+        let config = LimitsConfig::default();
+        let mut limits = MessageLimits::new(&config, at(0));
+        let mut taken = 0;
+        // One every two seconds, for ten minutes: never so fast that it is silent for less than a second.
+        for tick in 0..300 {
+            assert_eq!(limits.message(&config, at(tick * 2_000)), Verdict::Fine);
+            match limits.report(&config, at(tick * 2_000)) {
+                Verdict::Fine => taken += 1,
+                Verdict::Refuse { retry_after } => assert!(retry_after <= Duration::from_secs(10), "{retry_after:?}"),
+                other => panic!("{other:?}"),
+            }
+        }
+        assert!((63..=65).contains(&taken), "5 at once and 6 a minute: {taken}");
     }
 
     #[test]

@@ -32,6 +32,7 @@ mod assets;
 mod clock;
 mod connection;
 mod counts;
+mod http_client;
 mod ice;
 mod links;
 mod listen;
@@ -50,6 +51,7 @@ pub use accept::Accepted;
 use clock::Clock;
 use counts::Counts;
 pub use counts::Refused;
+pub use http_client::HttpClient;
 use ice::Ice;
 pub use listen::bind;
 pub use matchmakers::{Address, Carrier, Connector, Matchmakers, MemoryDialer};
@@ -58,7 +60,7 @@ use readiness::Readiness;
 pub use tls::{Tls, TlsAddress};
 pub use traces::TraceSettings;
 use traces::UpgradeRate;
-pub use verifier::{TokenRules, Verifier};
+pub use verifier::{TokenRules, Verifier, WishClaims};
 
 /// How a gateway is to behave. The defaults are those of the executable.
 #[derive(Clone, Debug)]

@@ -128,8 +128,8 @@ pub struct Session {
     departing: Option<Box<Departing>>,
     /// Of the newest ticket; 0 before the first.
     attempt: u32,
-    /// What was asked for last, for `next`.
-    wishes: Option<Wishes>,
+    /// What the client asked for last, for `next`; what its token adds is not in it.
+    asked: Option<Wishes>,
     /// The last room and when it ended.
     parted: Option<(RoomId, Time)>,
     limits: MessageLimits,
@@ -180,7 +180,7 @@ impl Session {
             activity: Activity::Idle,
             departing: None,
             attempt: 0,
-            wishes: None,
+            asked: None,
             parted: None,
             limits: MessageLimits::new(&config.limits, now),
             traffic: TrafficLimits::new(&config.limits, now),

@@ -13,6 +13,9 @@ use crate::sessions::SessionKey;
 /// Waiters of one lane, oldest first.
 pub(crate) type Lane = BTreeMap<Turn, SessionKey>;
 
+/// How good a lane is for a seeker, the less the better: how many wait with its tag, and whether they may be of any region.
+pub(crate) type Rank = (usize, bool);
+
 /// What those of a lane have in common; nothing: anybody will do for them.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct LaneKey {
@@ -63,18 +66,22 @@ impl Lanes {
         }
     }
 
-    /// The lanes that a seeker looks into, the best first: those of its tags, the rarest first, and at last that of no tag if anybody
-    /// will do; of each the part of its own region before the others.
-    pub(crate) fn for_seeker(&self, wishes: &Wishes, is_wide: bool) -> impl Iterator<Item = &Lane> {
-        let mut tags: Vec<_> = wishes.tags().iter().filter_map(|tag| Some((*self.tagged.get(tag)?, tag))).collect();
-        tags.sort_unstable();
-        let tags = tags.into_iter().map(|(_, tag)| Some(tag.clone()));
-        let last = (is_wide || wishes.tags().is_empty()).then_some(None);
-        let is_wide = is_wide || wishes.region().is_none();
-        tags.chain(last).flat_map(move |tag| {
-            let own = wishes.region().cloned().map(|region| LaneKey { tag: tag.clone(), region: Some(region) });
-            let any = is_wide.then_some(LaneKey { tag, region: None });
-            own.into_iter().chain(any).filter_map(|key| self.lane(&key))
+    /// The lanes that a seeker looks into with their ranks, the best first: those of its tags, the rarest first, and at last that of no tag
+    /// if anybody will do; of each the part of its own region before the others. Tags that are equally rare are of one rank, so that no
+    /// name goes before age.
+    pub(crate) fn for_seeker(&self, wishes: &Wishes, is_wide: bool) -> impl Iterator<Item = (Rank, &Lane)> {
+        let region = wishes.region();
+        let places = [region.is_some().then_some(false), (is_wide || region.is_none()).then_some(true)];
+        let places = move || places.into_iter().flatten();
+        let counted = wishes.tags().iter().filter_map(|tag| Some((*self.tagged.get(tag)?, tag)));
+        let ranked = counted.flat_map(|(count, tag)| places().map(move |place| ((count, place), Some(tag))));
+        let mut ranked: Vec<_> = ranked.collect();
+        ranked.sort_unstable_by_key(|(rank, _)| *rank);
+        let any = is_wide || wishes.tags().is_empty();
+        let last = places().filter(move |_| any).map(|place| ((usize::MAX, place), None));
+        ranked.into_iter().chain(last).filter_map(move |(rank, tag)| {
+            let region = region.filter(|_| !rank.1).cloned();
+            Some((rank, self.lane(&LaneKey { tag: tag.cloned(), region })?))
         })
     }
 
@@ -122,7 +129,7 @@ mod tests {
     }
 
     fn found(lanes: &Lanes, wishes: &Wishes, is_wide: bool) -> Vec<usize> {
-        lanes.for_seeker(wishes, is_wide).flat_map(|lane| lane.values().map(|session| session.0)).collect()
+        lanes.for_seeker(wishes, is_wide).flat_map(|(_, lane)| lane.values().map(|session| session.0)).collect()
     }
 
     #[test]

@@ -255,9 +255,9 @@ impl Matchmaker {
     }
 }
 
-/// What a partner gets to know. Until when it holds is none of its business.
+/// What a partner gets to know. Until when it holds, and what the operator makes of it, is none of its business.
 fn shown(identity: &Identity) -> Box<Identity> {
-    Box::new(Identity { expires_in: None, ..identity.clone() })
+    Box::new(Identity { expires_in: None, assigned: None, ..identity.clone() })
 }
 
 /// How many a session is kept apart from at a time. The oldest is let go first: it would be soonest anyway. Entries that have

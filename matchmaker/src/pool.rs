@@ -5,7 +5,7 @@ use std::time::Duration;
 use duet_proto::frame::Wishes;
 use duet_proto::time::Time;
 
-use crate::lanes::{Lane, Lanes};
+use crate::lanes::{Lane, Lanes, Rank};
 use crate::pace::Pace;
 use crate::ranks::Ranks;
 use crate::sessions::SessionKey;
@@ -56,7 +56,7 @@ impl Pool {
     }
 
     /// Whom a seeker may meet as far as tags and regions go, the best first; some of them more than once.
-    pub(crate) fn for_seeker(&self, wishes: &Wishes, is_wide: bool) -> impl Iterator<Item = &Lane> {
+    pub(crate) fn for_seeker(&self, wishes: &Wishes, is_wide: bool) -> impl Iterator<Item = (Rank, &Lane)> {
         self.lanes.for_seeker(wishes, is_wide)
     }
 

@@ -9,6 +9,7 @@ use duet_proto::frame::Tag;
 use duet_proto::time::Time;
 
 use crate::Matchmaker;
+use crate::lanes::Rank;
 use crate::pool::Turn;
 use crate::pools::{PoolKey, Stand};
 use crate::reports::Subject;
@@ -61,8 +62,12 @@ impl Matchmaker {
         let from = one.standing.as_ref().and_then(|standing| standing.come_to);
         let lately = self.lately(pool.waiting() + pool.talking(), now);
         let is_past_caring = |wish: &Wish| now.since(wish.turn.queued) >= self.config.rematch_patience;
-        let mut second_best = None;
-        for lane in pool.for_seeker(&wish.wishes, self.is_wide(seeker, now)) {
+        let (mut best, mut second_best): (Option<Candidate>, Option<Candidate>) = (None, None);
+        for (rank, lane) in pool.for_seeker(&wish.wishes, self.is_wide(seeker, now)) {
+            // Lanes of one rank are as good as one another: the oldest of them all.
+            if best.is_some_and(|(of, ..)| of != rank) {
+                break;
+            }
             let (mut probes, mut last) = (0, None);
             let from = from.map_or(std::ops::Bound::Unbounded, std::ops::Bound::Excluded);
             for (turn, waiter) in lane.range((from, std::ops::Bound::Unbounded)) {
@@ -81,17 +86,17 @@ impl Matchmaker {
                 let other = &self.sessions[*waiter];
                 match fit(one, other, &self.blocks, lately, now) {
                     Fit::Suits => {
-                        search.found = Some(*waiter);
-                        return search;
+                        best = least(best, (rank, *turn, *waiter));
+                        break;
                     }
-                    Fit::MetLately if second_best.is_none() && is_past_caring(wish) && is_past_caring(other.wish()) => {
-                        second_best = Some(*waiter);
+                    Fit::MetLately if is_past_caring(wish) && is_past_caring(other.wish()) => {
+                        second_best = least(second_best, (rank, *turn, *waiter));
                     }
                     Fit::MetLately | Fit::Never => {}
                 }
             }
         }
-        search.found = second_best;
+        search.found = best.or(second_best).map(|(_, _, waiter)| waiter);
         search
     }
 
@@ -195,6 +200,13 @@ impl Matchmaker {
         let own = self.sessions[one].wish().wishes.tags();
         own.iter().filter(|tag| theirs.contains(tag)).cloned().collect()
     }
+}
+
+/// Somebody to meet.
+type Candidate = (Rank, Turn, SessionKey);
+
+fn least(one: Option<Candidate>, other: Candidate) -> Option<Candidate> {
+    Some(one.map_or(other, |one| one.min(other)))
 }
 
 /// How a waiter stands in its pool.

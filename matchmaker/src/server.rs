@@ -29,5 +29,6 @@ pub use events::{Happening, Subscription};
 pub use link::LinkEnd;
 pub use log_filter::LogFilter;
 pub use replica::Replica;
+pub use seldom::Seldom;
 pub use serve::{Door, PortConfig, Ports};
 pub use tls::PortTls;

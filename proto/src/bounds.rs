@@ -15,6 +15,8 @@ pub const POOL: usize = 64;
 pub const TAGS: usize = 10;
 /// Tags of a wish: the client's and the operator's.
 pub const WISH_TAGS: usize = 20;
+/// Those of them that a token may add.
+pub const ASSIGNED_TAGS: usize = 10;
 /// Characters of a tag.
 pub const TAG: usize = 32;
 /// Partners that a wish may exclude.

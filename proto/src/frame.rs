@@ -11,11 +11,13 @@ use crate::ids::{ClientId, RoomId, SessionNumber, TicketNumber};
 use crate::token::TokenHash;
 use crate::trace::MatchTraces;
 
+mod assigned;
 mod resumable;
 mod weight;
 mod wire;
 mod wishes;
 
+pub use assigned::Assigned;
 pub use resumable::{LastRoom, Resumable, SessionEndedReason, SessionResumed};
 
 pub use wire::InvalidFrame;
@@ -114,12 +116,14 @@ pub struct Identity {
     /// For how much longer the proof holds, at the time of the frame; `None`: without end. Whole milliseconds: the rest is lost on
     /// the wire.
     pub expires_in: Option<Duration>,
+    /// What the token says of the session's wishes.
+    pub assigned: Option<Box<Assigned>>,
 }
 
 impl Identity {
     /// Somebody who says so.
     pub fn unverified(user: String) -> Self {
-        Identity { user, verified: false, public_claims: None, expires_in: None }
+        Identity { user, verified: false, public_claims: None, expires_in: None, assigned: None }
     }
 }
 

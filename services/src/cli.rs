@@ -15,6 +15,8 @@ mod limits;
 mod matching;
 mod matchmaker;
 mod proxies;
+mod secret;
+mod simulate;
 mod telemetry;
 #[cfg(test)]
 mod tests;
@@ -22,13 +24,16 @@ mod tls;
 mod traces;
 mod turn;
 mod values;
+mod webhooks;
 
 pub(crate) use gateway::GatewayArgs;
 pub(crate) use matchmaker::MatchmakerArgs;
+pub(crate) use simulate::Simulate;
 pub(crate) use telemetry::{LogArgs, LogFormat, TelemetryArgs};
 pub(crate) use tls::{LinkTlsArgs, PortAccess, PortArgs, TlsArgs};
-pub(crate) use values::{MatchmakerUrl, MatchmakerUrls};
+pub(crate) use values::{MatchmakerUrl, MatchmakerUrls, is_of_this_host};
 use values::{Milliseconds, positive_milliseconds, socket_address};
+pub(crate) use webhooks::WebhookArgs;
 
 /// Reads the command line. Without a verb it is `standalone`.
 pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Verb, clap::Error> {
@@ -63,6 +68,8 @@ pub(crate) enum Verb {
     Matchmaker(Matchmaker),
     /// Asks a running process whether it is well, and ends with 0 if so: for containers.
     Healthcheck(Healthcheck),
+    /// Tells how long people would wait and whom they would meet: the matchmaker in simulated time, without a network.
+    Simulate(Simulate),
 }
 
 #[derive(Debug, Args)]
@@ -73,6 +80,8 @@ pub(crate) struct Standalone {
     pub(crate) operations: OperationsArgs,
     #[command(flatten)]
     pub(crate) matchmaker: MatchmakerArgs,
+    #[command(flatten)]
+    pub(crate) webhooks: WebhookArgs,
     /// Where other services can query the matchmaker over gRPC [default: nowhere]
     #[arg(long, env, value_parser = socket_address, value_name = "ADDRESS:PORT", help_heading = "Matchmaker")]
     pub(crate) grpc_listen: Option<SocketAddr>,
@@ -113,6 +122,8 @@ pub(crate) struct Gateway {
 pub(crate) struct Matchmaker {
     #[command(flatten)]
     pub(crate) matchmaker: MatchmakerArgs,
+    #[command(flatten)]
+    pub(crate) webhooks: WebhookArgs,
     /// Where gateways link and other services query
     #[arg(long, env, default_value = "127.0.0.1:50051", value_parser = socket_address, value_name = "ADDRESS:PORT",
         help_heading = "Matchmaker")]

@@ -1,7 +1,6 @@
 //! Asks a running process whether it is well, so that a container's health check needs no shell and no tools.
 
 use std::io;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,7 +17,7 @@ use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 
-use crate::cli::Healthcheck;
+use crate::cli::{Healthcheck, is_of_this_host};
 use crate::failure::Failure;
 use crate::files::SettingFile;
 use crate::tls;
@@ -43,8 +42,8 @@ fn trust(args: &Healthcheck, url: &Uri) -> Result<Option<Arc<ClientConfig>>, Fai
     }
     let config = match &args.healthcheck_ca_file {
         _ if args.is_insecure() => {
-            let host = url.host().unwrap_or_default().trim_matches(['[', ']']);
-            if host != "localhost" && !host.parse().is_ok_and(|address: IpAddr| address.is_loopback()) {
+            if !is_of_this_host(url) {
+                let host = url.host().unwrap_or_default();
                 let why = format!("HEALTHCHECK_INSECURE is for this host, and {host} is another");
                 return Err(Failure::Setting(why));
             }

@@ -1,4 +1,5 @@
-//! Duet's executable. Its verbs are its processes: standalone, gateway, matchmaker; and a check for containers.
+//! Duet's executable. Its verbs are its processes: standalone, gateway, matchmaker; and a check for containers and a
+//! simulation of matching for operators.
 //!
 //! It reads the settings, joins the two halves that don't know each other, and ends them on a signal. It decides nothing about
 //! clients.
@@ -14,8 +15,10 @@ mod healthcheck;
 mod metrics;
 mod process;
 mod shutdown;
+mod simulate;
 mod telemetry;
 mod tls;
+mod webhooks;
 
 use cli::Verb;
 use failure::Failure;
@@ -44,5 +47,6 @@ fn run() -> Result<(), Failure> {
         Verb::Gateway(args) => process::gateway(&Telemetry::start(&args.telemetry, "duet-gateway")?, args),
         Verb::Matchmaker(args) => process::matchmaker(&Telemetry::start(&args.telemetry, "duet-matchmaker")?, args),
         Verb::Healthcheck(args) => healthcheck::run(&args),
+        Verb::Simulate(args) => simulate::run(&args),
     }
 }

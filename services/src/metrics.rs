@@ -21,6 +21,7 @@ use tokio::net::TcpListener;
 
 use crate::failure::Failure;
 use crate::telemetry::LostLines;
+use crate::webhooks::Counts;
 
 /// A port that is bound and does not answer yet.
 pub(crate) struct Metrics {
@@ -49,6 +50,11 @@ impl Metrics {
     /// Adds what the log has lost.
     pub(crate) fn log(&mut self, lost: LostLines) {
         self.registry.register_collector(Box::new(LogCollector(lost)));
+    }
+
+    /// Adds those of webhooks.
+    pub(crate) fn webhooks(&mut self, counts: Counts) {
+        self.registry.register_collector(Box::new(WebhookCollector(counts)));
     }
 
     /// Answers for as long as the process runs.
@@ -106,5 +112,19 @@ impl Collector for GatewayCollector {
             count.encode(dropped.encode_family(&[("kind", kind.name())])?)?;
         }
         Ok(())
+    }
+}
+
+#[derive(Debug)]
+struct WebhookCollector(Counts);
+
+impl Collector for WebhookCollector {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        for (name, what, total) in self.0.totals() {
+            ConstCounter::new(total).encode(encoder.encode_descriptor(name, what, None, MetricType::Counter)?)?;
+        }
+        let queued = ConstGauge::new(i64::try_from(self.0.queued()).unwrap_or(i64::MAX));
+        let what = "Webhooks that wait to be delivered, or are being";
+        queued.encode(encoder.encode_descriptor("webhooks_queued", what, None, MetricType::Gauge)?)
     }
 }

@@ -19,6 +19,7 @@ use crate::files::Files;
 use crate::metrics::Metrics;
 use crate::shutdown::Signals;
 use crate::telemetry::Telemetry;
+use crate::webhooks::{Counts, Webhooks};
 
 mod greeting;
 mod grpc_socket;
@@ -37,29 +38,33 @@ pub(crate) fn standalone(telemetry: &Telemetry, args: cli::Standalone) -> Result
         let access = args.ports.read(args.grpc_listen, &mut files)?;
         let verifier = verifier(&args.gateway)?;
         let ice = args.gateway.turn.settings()?;
+        let webhooks = args.webhooks.settings()?;
         let (listeners, address) = bind_gateway(&args.gateway)?;
         let ports = BoundPorts::bind(args.grpc_listen, &args.ports, access).await?;
         let metrics = bind_metrics(&args.operations).await?;
         files.keep();
         let replica =
             Replica::start_traced(args.matchmaker.name(), args.matchmaker.config(args.link.queue()), telemetry.spans());
+        let counts = Counts::default();
+        let webhooks = webhooks.map(|settings| Webhooks::start(settings, replica.events(), counts.clone()));
         let dial = replica.clone();
         let matchmakers = Matchmakers::Memory(MemoryDialer::new(move |hello| dial.connect(hello)));
         let is_encrypted = tls.is_some();
         let traces = args.gateway.traces(telemetry.spans());
         let settings = Settings { tls, traces, ..args.gateway.settings(address.port(), verifier, &args.link, ice) };
         let gateway = start_gateway(settings, listeners, matchmakers)?;
-        serve_metrics(metrics, &gateway, telemetry);
+        serve_metrics(metrics, &gateway, telemetry, webhooks.is_some().then_some(counts));
         greeting::standalone(address, is_encrypted, &ports);
         let open = |ports| {
             let (pings, drain_limit) = (args.link.pings(), args.drain.drain_limit_ms.0);
             Port::open(replica, ports, None, telemetry.log_filter(), pings, drain_limit)
         };
         let port = ports.is_any().then(|| open(ports));
-        let deadline = run_gateway(gateway, &mut signals, args.drain.drain_limit_ms.0).await?;
+        let mut deadline = run_gateway(gateway, &mut signals, args.drain.drain_limit_ms.0).await?;
         if let Some(port) = port {
-            port.close(&mut signals, deadline).await;
+            deadline = port.close(&mut signals, deadline).await;
         }
+        drain_webhooks(webhooks, &mut signals, deadline).await;
         telemetry.end(deadline).await;
         Ok(())
     })
@@ -81,7 +86,7 @@ pub(crate) fn gateway(telemetry: &Telemetry, args: cli::Gateway) -> Result<(), F
         let traces = args.gateway.traces(telemetry.spans());
         let settings = Settings { tls, traces, ..args.gateway.settings(address.port(), verifier, &args.link, ice) };
         let gateway = start_gateway(settings, listeners, matchmakers)?;
-        serve_metrics(metrics, &gateway, telemetry);
+        serve_metrics(metrics, &gateway, telemetry, None);
         greeting::gateway(address, is_encrypted, &args.matchmaker_url.0);
         let deadline = run_gateway(gateway, &mut signals, args.drain.drain_limit_ms.0).await?;
         telemetry.end(deadline).await;
@@ -96,18 +101,20 @@ pub(crate) fn matchmaker(telemetry: &Telemetry, args: cli::Matchmaker) -> Result
         let mut files = Files::listen()?;
         check_matchmaker(&args.matchmaker)?;
         let access = args.ports.read(Some(args.grpc_listen), &mut files)?;
+        let webhooks = args.webhooks.settings()?;
         let ports = BoundPorts::bind(Some(args.grpc_listen), &args.ports, access).await?;
         files.keep();
         let socket = args.grpc_socket.as_deref().map(GrpcSocket::bind).transpose()?;
         let replica =
             Replica::start_traced(args.matchmaker.name(), args.matchmaker.config(args.link.queue()), telemetry.spans());
+        let webhooks = webhooks.map(|settings| Webhooks::start(settings, replica.events(), Counts::default()));
         greeting::matchmaker(&ports, args.grpc_socket.as_deref());
         let (pings, drain_limit) = (args.link.pings(), args.drain.drain_limit_ms.0);
         let port = Port::open(replica, ports, socket, telemetry.log_filter(), pings, drain_limit);
         let signal = signals.next().await;
         tracing::info!(signal, "draining");
-        let deadline = Instant::now() + args.drain.drain_limit_ms.0;
-        port.close(&mut signals, deadline).await;
+        let deadline = port.close(&mut signals, Instant::now() + args.drain.drain_limit_ms.0).await;
+        drain_webhooks(webhooks, &mut signals, deadline).await;
         telemetry.end(deadline).await;
         Ok(())
     })
@@ -148,11 +155,14 @@ async fn bind_metrics(args: &OperationsArgs) -> Result<Option<Metrics>, Failure>
     }
 }
 
-fn serve_metrics(metrics: Option<Metrics>, gateway: &Gateway, telemetry: &Telemetry) {
+fn serve_metrics(metrics: Option<Metrics>, gateway: &Gateway, telemetry: &Telemetry, webhooks: Option<Counts>) {
     let Some(mut metrics) = metrics else { return };
     tracing::info!(address = metrics.address().map(tracing::field::display), "metrics are at /metrics");
     metrics.gateway(gateway.figures());
     metrics.log(telemetry.lost_lines());
+    if let Some(counts) = webhooks {
+        metrics.webhooks(counts);
+    }
     metrics.serve();
 }
 
@@ -178,19 +188,29 @@ async fn run_gateway(mut gateway: Gateway, signals: &mut Signals, drain_limit: D
             });
         }
     }
-    let deadline = Instant::now() + drain_limit;
-    orderly(gateway.drain(), signals, deadline).await;
+    let deadline = orderly(gateway.drain(), signals, Instant::now() + drain_limit).await;
     gateway.stop();
     Ok(deadline)
 }
 
-/// Waits for an orderly end, but not past the deadline or another signal.
-async fn orderly(end: impl Future<Output = ()>, signals: &mut Signals, deadline: Instant) {
+/// Waits for an orderly end, but not past the deadline or another signal. The deadline of what is left to end.
+async fn orderly(end: impl Future<Output = ()>, signals: &mut Signals, deadline: Instant) -> Instant {
     tokio::select! {
-        () = end => tracing::info!("drained"),
+        () = end => {
+            tracing::info!("drained");
+            return deadline;
+        }
         () = sleep_until(deadline) => tracing::warn!("the drain's limit has passed; what is left is dropped"),
         signal = signals.next() => tracing::warn!(signal, "a second signal; what is left is dropped"),
     }
+    Instant::now()
+}
+
+/// Webhooks go last: all that has ended may be worth one.
+async fn drain_webhooks(webhooks: Option<Webhooks>, signals: &mut Signals, deadline: Instant) {
+    let Some(mut webhooks) = webhooks else { return };
+    orderly(webhooks.drain(deadline), signals, deadline).await;
+    webhooks.end();
 }
 
 /// The matchmaker's gRPC port while it serves.
@@ -217,13 +237,14 @@ impl Port {
         Port { close, served }
     }
 
-    async fn close(self, signals: &mut Signals, deadline: Instant) {
+    /// The deadline of what is left to end.
+    async fn close(self, signals: &mut Signals, deadline: Instant) -> Instant {
         drop(self.close);
         let served = async {
             if self.served.await.is_err() {
                 tracing::error!("the gRPC port panicked");
             }
         };
-        orderly(served, signals, deadline).await;
+        orderly(served, signals, deadline).await
     }
 }

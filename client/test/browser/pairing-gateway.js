@@ -1,6 +1,6 @@
 /**
  * The smallest gateway that a browser can use: it serves the page, the SDK and the tests' own pages, and pairs whoever is
- * available with whoever waits. Not the real one's rules, only its protocol: enough to see two browsers talk, and to keep on
+ * available with whoever waits and is not to be avoided. Not the real one's rules, only its protocol: enough to see two browsers talk, and to keep on
  * talking when one's connection breaks.
  */
 
@@ -26,7 +26,8 @@ const ROUTES = [
 /** @type {Record<string, string>} */
 const TYPES = { '.html': 'text/html', '.css': 'text/css', '.js': 'text/javascript', '.svg': 'image/svg+xml' };
 
-/** @typedef {{ id: string, socket: WebSocket, partner: Member | null, room: string, said: any[], heard: number }} Member */
+/** @typedef {{ id: string, socket: WebSocket, partner: Member | null, room: string, said: any[], heard: number, wishes: Wishes }} Member */
+/** @typedef {{ tags?: string[], avoid?: string[] }} Wishes */
 
 /** @param {Pick<TestContext, 'after'>} t It ends with the test. */
 export async function pairingGateway(t) {
@@ -63,6 +64,8 @@ class Pairing {
   members = new Set();
   /** @type {{ reason: string, roomId: string }[]} */
   reports = [];
+  /** All that were said, in order. @type {Wishes[]} */
+  wishes = [];
 
   /** @type {(() => void)[] | null} */
   #ungreeted = null;
@@ -85,7 +88,7 @@ class Pairing {
   /** @param {WebSocket} socket */
   #join(socket) {
     /** @type {Member} */
-    let member = { id: `c${(this.#count += 1)}`, socket, partner: null, room: '', said: [], heard: 0 };
+    let member = { id: `c${(this.#count += 1)}`, socket, partner: null, room: '', said: [], heard: 0, wishes: {} };
     this.members.add(member);
     const greet = () => say(member, { type: 'ready', clientId: member.id, iceServers: [], resumeToken: member.id, resumeWindowMs: 15_000 });
     if (this.#ungreeted) this.#ungreeted.push(greet);
@@ -125,13 +128,16 @@ class Pairing {
     const { type, roomId, seq = 0, ack: _, ...rest } = message;
     if (seq > 0 && seq <= member.heard) return;
     member.heard = Math.max(member.heard, seq);
-    if (type === 'available') this.#seek(member);
-    else if (type === 'next' || type === 'leave') {
+    if (type === 'available') {
+      this.wishes.push((member.wishes = rest));
+      this.#seek(member);
+    } else if (type === 'next' || type === 'leave') {
       this.#part(member, type === 'next' ? 'next' : 'left');
       if (type === 'next') this.#seek(member);
     } else if (type === 'report') {
       this.reports.push({ ...rest, type, roomId });
-      this.#part(member, 'left');
+      // On the last partner: whoever waits goes on waiting.
+      if (member.partner && roomId === member.room) this.#part(member, 'left');
     } else if (type === 'ping') say(member, { ...rest, type: 'pong', ack: member.heard });
     else if (['offer', 'answer', 'ice'].includes(type) && member.partner && (roomId ?? member.room) === member.room) {
       say(member.partner, { ...rest, type, from: member.id });
@@ -140,7 +146,7 @@ class Pairing {
 
   /** @param {Member} member */
   #seek(member) {
-    const other = this.#queue.find((waiting) => waiting !== member);
+    const other = this.#queue.find((waiting) => waiting !== member && !avoids(waiting, member) && !avoids(member, waiting));
     if (!other) {
       if (!this.#queue.includes(member)) this.#queue.push(member);
       say(member, { type: 'waiting', pool: 'default', position: 1 });
@@ -148,10 +154,11 @@ class Pairing {
     }
     this.#queue = this.#queue.filter((waiting) => waiting !== other && waiting !== member);
     const room = `room-${(this.#count += 1)}`;
+    const tags = tagsOf(member).filter((tag) => tagsOf(other).includes(tag));
     for (const [one, two, initiator] of /** @type {const} */ ([[member, other, true], [other, member, false]])) {
       one.partner = two;
       one.room = room;
-      say(one, { type: 'matched', roomId: room, partnerId: two.id, initiator });
+      say(one, { type: 'matched', roomId: room, partnerId: two.id, initiator, ...(tags.length > 0 && { tags }) });
     }
   }
 
@@ -166,6 +173,12 @@ class Pairing {
     this.#seek(partner);
   }
 }
+
+/** @param {Member} member */
+const tagsOf = ({ wishes }) => wishes.tags?.map((tag) => tag.toLowerCase()) ?? [];
+
+/** @param {Member} one @param {Member} other */
+const avoids = (one, other) => one.wishes.avoid?.includes(other.id) ?? false;
 
 /** @param {Member} member @param {Record<string, unknown>} message */
 function say(member, message) {

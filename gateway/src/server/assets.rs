@@ -23,11 +23,11 @@ macro_rules! assets {
 const PAGE: &[Asset] = &[("/", HTML, include_bytes!("../../../client/demo/index.html"))];
 
 const DEMO: &[Asset] = assets!("/demo/" from "demo":
-    "camera.js" as JS, "demo.css" as CSS, "duet.svg" as SVG, "keys.js" as JS, "main.js" as JS, "view.js" as JS, "words.js" as JS,
+    "camera.js" as JS, "demo.css" as CSS, "duet.svg" as SVG, "interests.js" as JS, "kept.js" as JS, "keys.js" as JS, "main.js" as JS, "view.js" as JS, "words.js" as JS,
 );
 
 const SDK: &[Asset] = assets!("/sdk/" from "src":
-    "call-stats.js" as JS, "call.js" as JS, "candidates.js" as JS, "connection.js" as JS, "dialogue.js" as JS, "emitter.js" as JS,
+    "blocked.js" as JS, "call-stats.js" as JS, "call.js" as JS, "candidates.js" as JS, "connection.js" as JS, "dialogue.js" as JS, "emitter.js" as JS,
     "events.js" as JS, "first-frame.js" as JS, "ice-recovery.js" as JS, "identity.js" as JS, "index.js" as JS,
     "liveness.js" as JS, "messages.js" as JS, "numbering.js" as JS, "options.js" as JS, "outbox.js" as JS, "react.js" as JS,
     "reconnect.js" as JS, "resumption.js" as JS, "retry.js" as JS, "session.js" as JS, "signaling.js" as JS, "wire.js" as JS,

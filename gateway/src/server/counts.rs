@@ -45,9 +45,10 @@ pub enum Refused {
 
 impl Refused {
     /// All, in the order in which they are counted.
-    pub const ALL: [Refused; 25] = [
+    pub const ALL: [Refused; 28] = [
         Refused::Limit(Limit::MessageRate),
         Refused::Limit(Limit::WishRate),
+        Refused::Limit(Limit::ReportRate),
         Refused::Limit(Limit::BadMessages),
         Refused::Limit(Limit::ByteRate),
         Refused::Limit(Limit::FrameRate),
@@ -55,6 +56,8 @@ impl Refused {
         Refused::Limit(Limit::Unacknowledged),
         Refused::Limit(Limit::AuthTime),
         Refused::Limit(Limit::PoolFull),
+        Refused::Limit(Limit::Pools),
+        Refused::Limit(Limit::PoolPaused),
         Refused::MessageTime,
         Refused::MessageSize,
         Refused::OutboundBytes,
@@ -78,12 +81,15 @@ impl Refused {
         match self {
             Refused::Limit(Limit::MessageRate) => "message-rate",
             Refused::Limit(Limit::WishRate) => "wish-rate",
+            Refused::Limit(Limit::ReportRate) => "report-rate",
             Refused::Limit(Limit::BadMessages) => "bad-messages",
             Refused::Limit(Limit::ByteRate) => "byte-rate",
             Refused::Limit(Limit::FrameRate) => "frame-rate",
             Refused::Limit(Limit::ControlRate) => "control-frame-rate",
             Refused::Limit(Limit::Unacknowledged) => "unacknowledged",
             Refused::Limit(Limit::PoolFull) => "pool-full",
+            Refused::Limit(Limit::Pools) => "pools",
+            Refused::Limit(Limit::PoolPaused) => "pool-paused",
             Refused::Limit(Limit::AuthTime) => "auth-time",
             Refused::MessageTime => "message-time",
             Refused::MessageSize => "message-size",

@@ -17,8 +17,10 @@ use serde_json::{Map, Value};
 
 use crate::session::{NotVerified, Verified};
 
+mod assigning;
 mod jwks;
 
+pub use assigning::WishClaims;
 use jwks::Jwks;
 
 /// Checks tokens.
@@ -38,6 +40,8 @@ pub struct TokenRules {
     pub leeway: Duration,
     /// The claims that are shown to partners.
     pub public_claims: Vec<String>,
+    /// The claims that say something of their user's wishes.
+    pub wishes: WishClaims,
 }
 
 enum Keys {
@@ -212,8 +216,15 @@ impl Verifier {
             );
             return None;
         }
+        let assigned = match self.rules.wishes.read(claims) {
+            Ok(assigned) => assigned.map(Box::new),
+            Err((claim, what)) => {
+                tracing::warn!(claim, "a claim of a token is not {what}: the token is not accepted");
+                return None;
+            }
+        };
         let expires_in = (expires + self.rules.leeway).saturating_sub(now);
-        is_name.then(|| Verified { user: user.to_owned(), public_claims, expires_in })
+        is_name.then(|| Verified { user: user.to_owned(), public_claims, expires_in, assigned })
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use duet_proto::close::CloseCode;
-use duet_proto::frame::{Identity, Up};
+use duet_proto::frame::{Assigned, Identity, Up, Wishes};
 use duet_proto::json::{ClientMessage, ErrorCode, Refusal, ServerMessage, Token};
 use duet_proto::time::Time;
 
@@ -39,6 +39,8 @@ pub struct Verified {
     pub public_claims: Option<Bytes>,
     /// How long that holds.
     pub expires_in: Duration,
+    /// What it says of its user's wishes.
+    pub assigned: Option<Box<Assigned>>,
 }
 
 /// Why a token proves nothing.
@@ -133,9 +135,10 @@ impl Session {
         if self.verified_user().is_some_and(|user| user != verified.user) {
             return self.refuse_as(ErrorCode::Unauthorized, "the token is another user's than this session's");
         }
-        let Verified { user, public_claims, expires_in } = verified;
+        let Verified { user, public_claims, expires_in, assigned } = verified;
         self.auth_by = None;
-        self.identify(Identity { user, verified: true, public_claims, expires_in: Some(expires_in) }, now);
+        let expires_in = Some(expires_in);
+        self.identify(Identity { user, verified: true, public_claims, expires_in, assigned }, now);
     }
 
     fn identify(&mut self, identity: Identity, now: Time) {
@@ -202,6 +205,20 @@ impl Session {
             self.auth_by = None;
         }
         self.check_identity(now);
+    }
+
+    /// What a partner must be like, if the client asks for this.
+    pub(super) fn wishes_of(&self, asked: &Wishes) -> Wishes {
+        self.assigned().map_or_else(|| asked.clone(), |assigned| assigned.added_to(asked))
+    }
+
+    /// What the client asked for, as far as its wishes tell.
+    pub(super) fn asked_in(&self, wishes: &Wishes) -> Wishes {
+        self.assigned().map_or_else(|| wishes.clone(), |assigned| assigned.taken_from(wishes))
+    }
+
+    fn assigned(&self) -> Option<&Assigned> {
+        self.identity.as_ref()?.identity.assigned.as_deref()
     }
 
     fn send_stranger_away(&mut self) {

@@ -43,6 +43,7 @@ impl Session {
         };
         let why = match limit {
             Limit::WishRate => "too many wishes; those over the rate are dropped",
+            Limit::ReportRate => "too many reports; those over the rate are dropped",
             _ => "too many messages; those over the rate are dropped",
         };
         self.refuse(Refusal::new(ErrorCode::RateLimited, why.to_owned()).retry_after(retry_after));
@@ -57,11 +58,16 @@ impl Session {
         if self.refuse_stranger(&message) {
             return;
         }
-        if matches!(message, ClientMessage::Available(_) | ClientMessage::Next { .. }) {
-            match self.limits.wish(&self.config.limits, now) {
-                Verdict::Fine => {}
-                over => return self.refuse_over_rate(Limit::WishRate, over),
+        let limits = &self.config.limits;
+        let (limit, verdict) = match message {
+            ClientMessage::Available(_) | ClientMessage::Next { .. } => {
+                (Limit::WishRate, self.limits.wish(limits, now))
             }
+            ClientMessage::Report { .. } => (Limit::ReportRate, self.limits.report(limits, now)),
+            _ => (Limit::MessageRate, Verdict::Fine),
+        };
+        if verdict != Verdict::Fine {
+            return self.refuse_over_rate(limit, verdict);
         }
         match message {
             ClientMessage::Auth { user, token } => self.authenticate(user, token, now),
@@ -84,7 +90,7 @@ impl Session {
         }
     }
 
-    fn available(&mut self, wishes: Wishes, now: Time) {
+    fn available(&mut self, asked: Wishes, now: Time) {
         let (since, answered) = match &self.activity {
             Activity::InRoom(_) => return self.refuse_as(ErrorCode::AlreadyMatched, "you are in a room"),
             Activity::Seeking(seeking) => (seeking.since, seeking.answered),
@@ -93,6 +99,8 @@ impl Session {
         if self.is_unavailable(now) {
             return self.refuse_unavailable();
         }
+        let wishes = self.wishes_of(&asked);
+        self.asked = Some(asked);
         // Who was told to wait already goes on waiting, whatever becomes of the link.
         self.seek(Seeking { wishes: wishes.clone(), since, answered });
         if self.departing.is_none() {
@@ -107,13 +115,13 @@ impl Session {
         }
         match &self.activity {
             Activity::Seeking(_) => {}
-            Activity::Idle => self.available(self.wishes.clone().unwrap_or_default(), now),
+            Activity::Idle => self.available(self.asked.clone().unwrap_or_default(), now),
             Activity::InRoom(place) => {
                 // Not held for the link to come back: were it refused after all, the room would be gone all the same.
                 if self.link != Link::Up || place.to_partner.has_unsent() {
                     return self.refuse_unavailable();
                 }
-                let wishes = place.wishes.clone();
+                let wishes = self.asked.as_ref().map_or_else(|| place.wishes.clone(), |asked| self.wishes_of(asked));
                 self.rest(now);
                 self.seek(Seeking { wishes: wishes.clone(), since: now, answered: false });
                 self.push_frame(Up::Next { attempt: self.attempt, wishes });
@@ -124,7 +132,6 @@ impl Session {
     /// Begins a new attempt. The caller tells the matchmaker.
     fn seek(&mut self, seeking: Seeking) {
         self.attempt += 1;
-        self.wishes = Some(seeking.wishes.clone());
         self.activity = Activity::Seeking(seeking);
     }
 

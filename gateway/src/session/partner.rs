@@ -103,15 +103,15 @@ impl Session {
             return;
         }
         self.end_attempt(now);
-        let why = match reason {
-            PoolRefusal::Full => "too many wait in this pool, and nobody of them suits",
-            PoolRefusal::TooManyPools => "there are too many pools already",
-            PoolRefusal::Paused => "this pool is paused",
+        let (limit, why) = match reason {
+            PoolRefusal::Full => (Limit::PoolFull, "too many wait in this pool, and nobody of them suits"),
+            PoolRefusal::TooManyPools => (Limit::Pools, "there are too many pools already, and this would be another"),
+            PoolRefusal::Paused => (Limit::PoolPaused, "this pool is paused"),
             PoolRefusal::Unlisted => {
                 return self.refuse(Refusal::invalid("`pool` names no pool of this service".to_owned()));
             }
         };
-        self.limited(Limit::PoolFull);
+        self.limited(limit);
         self.refuse(Refusal::new(ErrorCode::Unavailable, why.to_owned()).retry_after(POOL_RETRY));
     }
 

@@ -85,7 +85,6 @@ impl Session {
         let (state, room) = state(&resumed.doing);
         self.client = resumed.client;
         self.attempt = resumed.ticket.attempt;
-        self.wishes = resumed.wishes;
         self.parted = resumed.last_room.map(|last| (last.room, now - last.parted));
         self.activity = activity(resumed.doing, resumed.unacknowledged, now);
         self.push_frame(Up::Adopted);
@@ -97,6 +96,7 @@ impl Session {
             self.send_fate(*seq, &text, has_ice);
         }
         self.take_over_identity(resumed.identity, now);
+        self.asked = resumed.wishes.map(|wishes| self.asked_in(&wishes));
         if is_detached {
             // The client was gone before it got it back.
             if let Some(resumable) = &mut self.resumable {

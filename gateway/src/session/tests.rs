@@ -19,6 +19,7 @@ mod numbered;
 mod random;
 mod relay_only;
 mod resuming;
+mod wishes;
 
 /// A session with its clock. Outputs are written as text: what the client gets as its JSON, everything else by name.
 struct Script {
@@ -485,18 +486,4 @@ fn traffic_over_its_rates_closes_whatever_it_says() {
         assert_eq!(script.feed(|session, now| session.handle_traffic(traffic, now)), ["Close(Policy)"]);
         assert_eq!(script.limited, [limit]);
     }
-}
-
-#[test]
-fn a_full_pool_refuses_the_wish_and_the_client_may_ask_again() {
-    let mut script = Script::linked();
-    script.says(r#"{"type":"available"}"#);
-    assert_refused(&script.hears(Down::PoolFull { ticket: ticket(1, 0), reason: PoolRefusal::Full }), "unavailable");
-    assert_eq!(script.limited, [Limit::PoolFull]);
-    assert_eq!(script.says(r#"{"type":"available"}"#).len(), 1);
-    assert_eq!(
-        script.hears(Down::PoolFull { ticket: ticket(1, 0), reason: PoolRefusal::Full }),
-        [""; 0],
-        "that wish is over"
-    );
 }

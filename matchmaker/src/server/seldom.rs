@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 /// Something that is worth a line of the log, but not each time.
 #[derive(Debug, Default)]
-pub(crate) struct Seldom {
+pub struct Seldom {
     said: Mutex<Said>,
 }
 
@@ -19,7 +19,7 @@ struct Said {
 
 impl Seldom {
     /// Says it, with how often it went unsaid since the last time, unless that was just now.
-    pub(crate) fn say(&self, say: impl FnOnce(u64)) {
+    pub fn say(&self, say: impl FnOnce(u64)) {
         self.say_at(Instant::now(), say);
     }
 

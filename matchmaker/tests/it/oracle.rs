@@ -493,18 +493,18 @@ impl Oracle {
 
     /// The less the better: how rare the rarest tag is that both have, or none if both do without; then whether they are in one
     /// region, or both do without.
-    fn in_common(&self, seeker: &Person, other: &Person) -> Option<(bool, usize, String, bool)> {
+    fn in_common(&self, seeker: &Person, other: &Person) -> Option<(bool, usize, bool)> {
         let has = |tag: &String| self.waiting(&seeker.wish.pool).filter(|other| other.wish.tags.contains(tag)).count();
         let in_region = seeker.wish.region.is_some() && seeker.wish.region == other.wish.region;
         if !in_region && (seeker.cares_for_regions() || other.cares_for_regions()) {
             return None;
         }
         let shared = seeker.wish.tags.iter().filter(|tag| other.wish.tags.contains(tag));
-        if let Some((count, tag)) = shared.map(|tag| (has(tag), tag.clone())).min() {
-            return Some((false, count, tag, !in_region));
+        if let Some(count) = shared.map(has).min() {
+            return Some((false, count, !in_region));
         }
         let do_without = !seeker.cares_for_tags() && !other.cares_for_tags();
-        do_without.then(|| (true, 0, String::new(), !in_region))
+        do_without.then_some((true, 0, !in_region))
     }
 
     fn waiting(&self, pool: &str) -> impl Iterator<Item = &Person> {

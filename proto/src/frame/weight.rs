@@ -75,7 +75,8 @@ impl SessionResumed {
 
 impl Identity {
     fn weight(&self) -> usize {
-        self.user.len() + self.public_claims.as_ref().map_or(0, bytes::Bytes::len)
+        let claims = self.public_claims.as_ref().map_or(0, bytes::Bytes::len);
+        self.user.len() + claims + self.assigned.as_ref().map_or(0, |assigned| assigned.weight())
     }
 }
 
@@ -91,6 +92,13 @@ impl Preferences {
         let tags: usize = self.tags.iter().map(Tag::weight).sum();
         let avoid: usize = self.avoid.iter().map(|avoided| avoided.as_str().len() + ENTRY_WEIGHT).sum();
         tags + avoid + self.region.as_ref().map_or(0, |region| region.as_str().len())
+    }
+}
+
+impl Assigned {
+    fn weight(&self) -> usize {
+        let pool = self.pool.as_ref().map_or(0, |pool| pool.as_str().len());
+        ENTRY_WEIGHT + pool + self.tags.iter().map(Tag::weight).sum::<usize>()
     }
 }
 

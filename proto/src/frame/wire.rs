@@ -299,6 +299,7 @@ impl From<Identity> for v1::Identify {
             verified: identity.verified,
             public_claims: public_claims.unwrap_or_default(),
             expires_in_ms: identity.expires_in.map(milliseconds),
+            assigned: identity.assigned.map(|assigned| (*assigned).into()),
         }
     }
 }
@@ -321,6 +322,7 @@ impl TryFrom<v1::Identify> for Identity {
             verified: identify.verified,
             public_claims: (!claims.is_empty()).then(|| claims.into()),
             expires_in: identify.expires_in_ms.map(Duration::from_millis),
+            assigned: identify.assigned.map(|assigned| assigned.try_into().map(Box::new)).transpose()?,
         })
     }
 }

@@ -287,6 +287,23 @@ pub struct Identify {
     /// For how much longer the proof holds, in milliseconds; absent: without end.
     #[prost(uint64, optional, tag = "4")]
     pub expires_in_ms: ::core::option::Option<u64>,
+    /// What the token says of the session's wishes. It is in those of every `Join` and `Next` already; a gateway on which the session is
+    /// resumed adds it to the next. Of no concern to a partner.
+    #[prost(message, optional, tag = "5")]
+    pub assigned: ::core::option::Option<Assigned>,
+}
+/// What a token says of the wishes of its user's sessions, whatever their clients ask for.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Assigned {
+    /// Where they meet others, whichever pool is asked for: up to 64 characters; empty: as is asked for.
+    #[prost(string, tag = "1")]
+    pub pool: ::prost::alloc::string::String,
+    /// Tags beside those that are asked for, written as those of `Wishes` are: up to 10.
+    #[prost(string, repeated, tag = "2")]
+    pub tags: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// By how much they go before others, in milliseconds.
+    #[prost(uint32, tag = "3")]
+    pub head_start_ms: u32,
 }
 /// Asks for a partner. While the session waits: keeps the place in the queue, takes the new wishes.
 /// In a room that the gateway has not seen yet: declines it.

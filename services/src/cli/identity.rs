@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use clap::Args;
 use clap::builder::BoolishValueParser;
-use duet_gateway::server::{TokenRules, Verifier};
+use duet_gateway::server::{TokenRules, Verifier, WishClaims};
 use duet_gateway::session::IdentityConfig;
 use http::Uri;
 
-use super::values::{Milliseconds, SecretText, elements, positive_milliseconds};
+use super::secret::SecretText;
+use super::values::{Milliseconds, elements, positive_milliseconds};
 
 /// How clients say who they are.
 #[derive(Debug, Args)]
@@ -42,6 +43,15 @@ pub(crate) struct IdentityArgs {
     /// Claims of tokens that partners get to see [default: none]
     #[arg(long, env, default_value = "", hide_default_value = true, value_name = "CLAIM[,CLAIM]")]
     public_claims: String,
+    /// Claim that says in which pool its user meets others, whichever the client asks for [default: none]
+    #[arg(long, env, default_value = "", hide_default_value = true, value_name = "CLAIM")]
+    jwt_pool_claim: String,
+    /// Claim whose array of strings is added to the client's tags, up to 10 [default: none]
+    #[arg(long, env, default_value = "", hide_default_value = true, value_name = "CLAIM")]
+    jwt_tags_claim: String,
+    /// Claim that says by how many milliseconds its user goes before others in the queue, up to the matchmaker's MAX_HEAD_START_MS [default: none]
+    #[arg(long, env, default_value = "", hide_default_value = true, value_name = "CLAIM")]
+    jwt_priority_claim: String,
     /// Whether a client may do nothing before its token was checked
     #[arg(long, env, default_value = "false", value_name = "BOOL", value_parser = BoolishValueParser::new(), action = clap::ArgAction::Set,
         num_args = 0..=1, default_missing_value = "true")]
@@ -65,6 +75,9 @@ impl IdentityArgs {
         let sources: Vec<_> = self.sources().collect();
         if sources.len() > 1 {
             return Err(format!("{} are set: tokens are checked by one of them", sources.join(" and ")));
+        }
+        if let Some(problem) = self.claims_problem(!sources.is_empty()) {
+            return Err(problem);
         }
         let made = |name: &str, made: Result<Verifier, String>| {
             made.map(|verifier| Some(Arc::new(verifier))).map_err(|why| format!("{name}: {why}"))
@@ -100,6 +113,25 @@ impl IdentityArgs {
         Ok(None)
     }
 
+    /// What is wrong with the claims that say something of wishes.
+    fn claims_problem(&self, verifies: bool) -> Option<String> {
+        let all = [
+            (&self.jwt_pool_claim, "JWT_POOL_CLAIM"),
+            (&self.jwt_tags_claim, "JWT_TAGS_CLAIM"),
+            (&self.jwt_priority_claim, "JWT_PRIORITY_CLAIM"),
+        ];
+        let mut set = all.into_iter().filter(|(claim, _)| !claim.is_empty());
+        while let Some((claim, name)) = set.next() {
+            if !verifies {
+                return Some(format!("{name} needs JWT_SECRET, JWT_PUBLIC_KEY_FILE or JWKS_URL: no token is read"));
+            }
+            if let Some((_, other)) = set.clone().find(|(other, _)| *other == claim) {
+                return Some(format!("{other} names the same claim as {name}: no claim is good for both"));
+            }
+        }
+        None
+    }
+
     fn sources(&self) -> impl Iterator<Item = &'static str> {
         let all = [
             (&self.jwt_secret.0, "JWT_SECRET"),
@@ -117,12 +149,21 @@ impl IdentityArgs {
             audiences: list(&self.jwt_audience),
             leeway: self.jwt_leeway_ms.0,
             public_claims: list(&self.public_claims),
+            wishes: WishClaims {
+                pool: claim(&self.jwt_pool_claim),
+                tags: claim(&self.jwt_tags_claim),
+                priority: claim(&self.jwt_priority_claim),
+            },
         }
     }
 }
 
 fn list(text: &str) -> Vec<String> {
     elements(text).map(str::to_owned).collect()
+}
+
+fn claim(name: &str) -> Option<String> {
+    (!name.is_empty()).then(|| name.to_owned())
 }
 
 fn read(name: &str, path: &str) -> Result<Vec<u8>, String> {

@@ -31,7 +31,7 @@ pub(crate) struct LimitArgs {
     /// Bad tokens from one address within ten minutes, before it may not connect for the rest of them
     #[arg(long, env, default_value = "30", value_name = "COUNT")]
     max_bad_tokens_per_address: u32,
-    /// Messages a second from one connection in the long run; 0 is no limit of bytes, frames and wishes either
+    /// Messages a second from one connection in the long run; 0 is no limit of bytes, frames, wishes and reports either
     #[arg(long, env, default_value = "100", value_name = "COUNT")]
     message_rate: u32,
     /// Messages at once
@@ -43,6 +43,12 @@ pub(crate) struct LimitArgs {
     /// How many of them at once
     #[arg(long, env, default_value = "20", value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
     wish_burst: u32,
+    /// Reports a minute from one connection
+    #[arg(long, env, default_value = "6", value_name = "COUNT")]
+    report_rate: u32,
+    /// How many of them at once
+    #[arg(long, env, default_value = "5", value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
+    report_burst: u32,
     /// Bytes a second from one connection, twice as many at once [default: 10486 for each message of MESSAGE_RATE]
     #[arg(long, env, value_name = "BYTES")]
     byte_rate: Option<u32>,
@@ -91,6 +97,8 @@ impl LimitArgs {
             message_burst: self.message_burst,
             wish_rate: self.wish_rate,
             wish_burst: self.wish_burst,
+            report_rate: self.report_rate,
+            report_burst: self.report_burst,
             bad_messages: self.max_bad_messages,
             byte_rate: self.byte_rate.unwrap_or_else(|| self.message_rate.saturating_mul(10_486)),
             frame_rate: self.frame_rate.unwrap_or_else(|| self.message_rate.saturating_mul(4)),

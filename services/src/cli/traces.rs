@@ -9,7 +9,7 @@ use clap::{Args, ValueEnum};
 use http::{HeaderName, HeaderValue, Uri};
 use opentelemetry_sdk::trace::Sampler;
 
-use super::values::SecretText;
+use super::secret::SecretText;
 use crate::telemetry::{Protocol, TraceExport};
 
 /// Where traces go and which. All of it is as OpenTelemetry specifies; a variable that is set to nothing is not set.

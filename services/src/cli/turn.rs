@@ -1,14 +1,13 @@
 //! The settings of ICE: which STUN and TURN servers clients are told, with what credentials, and whether they may connect directly.
 
-use std::fs;
-use std::io::Read;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use duet_gateway::ice_servers::{IceProtocol, IceServers, IceUrl, Turn, TurnSecret};
 use duet_gateway::relay_only::IceTransportPolicy;
 
-use super::values::{Milliseconds, SecretText, elements};
+use super::secret::{SecretText, secret};
+use super::values::{Milliseconds, elements, refuse};
 use crate::failure::Failure;
 
 /// How clients reach each other.
@@ -84,28 +83,9 @@ impl TurnArgs {
     }
 
     fn secret(&self) -> Result<Option<TurnSecret>, Failure> {
-        let SecretText(text) = &self.turn_secret;
-        let path = &self.turn_secret_file;
-        if path.is_empty() {
-            return Ok(TurnSecret::new(text));
-        }
-        if !text.is_empty() {
-            return refuse("TURN_SECRET and TURN_SECRET_FILE are both given: one of them is enough");
-        }
-        let mut text = String::new();
-        let read = fs::File::open(path).and_then(|file| file.take(MAX_SECRET_BYTES).read_to_string(&mut text));
-        if let Err(error) = read {
-            return refuse(format!("TURN_SECRET_FILE '{path}' can't be read: {error}"));
-        }
-        match TurnSecret::new(text.trim_end_matches(['\r', '\n'])) {
-            Some(secret) => Ok(Some(secret)),
-            None => refuse(format!("TURN_SECRET_FILE '{path}' is empty")),
-        }
+        let secret = secret(("TURN_SECRET", &self.turn_secret), ("TURN_SECRET_FILE", &self.turn_secret_file))?;
+        Ok(secret.and_then(|SecretText(text)| TurnSecret::new(&text)))
     }
-}
-
-fn refuse<T>(why: impl Into<String>) -> Result<T, Failure> {
-    Err(Failure::Setting(why.into()))
 }
 
 fn stun_urls(text: &str) -> Result<IceUrls, String> {
@@ -140,4 +120,3 @@ fn credential_ttl(text: &str) -> Result<Milliseconds, &'static str> {
 /// Of one kind. Browsers get slow with more than a few.
 const MAX_URLS: usize = 8;
 const MIN_CREDENTIAL_TTL: Duration = Duration::from_secs(60);
-const MAX_SECRET_BYTES: u64 = 4096;

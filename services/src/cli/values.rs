@@ -1,7 +1,6 @@
 //! Kinds of values that settings have, read from text. Each error says what was expected.
 
-use std::fmt;
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -9,6 +8,8 @@ use std::time::Duration;
 use duet_gateway::server::Address;
 use duet_proto::bounds::RESUME_WINDOW;
 use tonic::transport::Endpoint;
+
+use crate::failure::Failure;
 
 /// A time in whole milliseconds, up to a day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,22 +60,6 @@ pub(super) fn resume_window(text: &str) -> Result<Milliseconds, &'static str> {
 /// The elements of a list that are separated by commas; empty ones are none.
 pub(super) fn elements(text: &str) -> impl Iterator<Item = &str> {
     text.split(',').map(str::trim).filter(|element| !element.is_empty())
-}
-
-/// A secret as it was given. Never shown, so that it reaches no log.
-#[derive(Clone)]
-pub(super) struct SecretText(pub(super) String);
-
-impl From<String> for SecretText {
-    fn from(text: String) -> Self {
-        SecretText(text)
-    }
-}
-
-impl fmt::Debug for SecretText {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SecretText(..)")
-    }
 }
 
 /// Where matchmakers are: at least one.
@@ -142,6 +127,17 @@ fn unix(path: &str) -> Option<Place> {
 pub(super) fn socket_address(text: &str) -> Result<SocketAddr, String> {
     let mut addresses = text.to_socket_addrs().map_err(|error| format!("expected ADDRESS:PORT: {error}"))?;
     addresses.next().ok_or_else(|| "the name has no address".to_owned())
+}
+
+/// Settings that make no sense together.
+pub(super) fn refuse<T>(why: impl Into<String>) -> Result<T, Failure> {
+    Err(Failure::Setting(why.into()))
+}
+
+/// Whether a URL is of the host that asks.
+pub(crate) fn is_of_this_host(url: &http::Uri) -> bool {
+    let host = url.host().unwrap_or_default().trim_matches(['[', ']']);
+    host == "localhost" || host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
 }
 
 /// A process's name.

@@ -3,12 +3,8 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use http::{HeaderMap, Request, Response};
+use http::{HeaderMap, Request, Response, Uri};
 use http_body_util::{BodyExt as _, Full, Limited};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
 use opentelemetry_http::{Bytes, HttpClient, HttpError};
 use opentelemetry_otlp::SpanExporter;
 use opentelemetry_sdk::Resource;
@@ -20,18 +16,16 @@ use tokio::time::timeout;
 /// An HTTP client whose work is done on a runtime of its own: whoever asks has none.
 #[derive(Debug)]
 pub(super) struct Collector {
-    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    client: duet_gateway::server::HttpClient<Full<Bytes>>,
     runtime: Handle,
     headers: HeaderMap,
     within: Duration,
 }
 
 impl Collector {
-    /// Believes the system's authorities, or those of `SSL_CERT_FILE`.
-    pub(super) fn new(runtime: Handle, headers: HeaderMap, within: Duration) -> Result<Self, std::io::Error> {
-        let connector = HttpsConnectorBuilder::new().with_native_roots()?.https_or_http().enable_http1().build();
-        let client = Client::builder(TokioExecutor::new()).build(connector);
-        Ok(Collector { client, runtime, headers, within })
+    /// For one URL.
+    pub(super) fn new(url: &Uri, runtime: Handle, headers: HeaderMap, within: Duration) -> Result<Self, String> {
+        Ok(Collector { client: duet_gateway::server::HttpClient::new(url)?, runtime, headers, within })
     }
 }
 

@@ -121,7 +121,12 @@ fn exporter(export: &TraceExport, runtime: &Runtime) -> Result<SpanExporter, Box
             Ok(if is_tls { exporter.with_tls_config(tls()).build() } else { exporter.build() }?)
         }
         Protocol::Http => {
-            let client = Collector::new(runtime.handle().clone(), export.headers.clone(), export.timeout)?;
+            let client = Collector::new(
+                &export.endpoint.parse()?,
+                runtime.handle().clone(),
+                export.headers.clone(),
+                export.timeout,
+            )?;
             let exporter = SpanExporter::builder().with_http().with_endpoint(&export.endpoint);
             Ok(exporter.with_timeout(export.timeout).with_http_client(client).build()?)
         }

@@ -68,14 +68,15 @@ impl Beside {
         let flags = [&["standalone", "--grpc-listen", "127.0.0.1:0"], GATEWAY].concat();
         let duet = Duet::start_with(&flags, &environment(settings));
         let (gateway, matchmaker) = (duet.address("WebSocket"), duet.address("gRPC"));
-        let mut pair = [Client::connect(&gateway).await, Client::connect(&gateway).await];
-        for (client, token) in pair.iter_mut().zip(tokens) {
+        let [mut waiter, mut comer] = [Client::connect(&gateway).await, Client::connect(&gateway).await];
+        for (client, token) in [&mut waiter, &mut comer].into_iter().zip(tokens) {
             client.say(&json!({"type": "auth", "token": token}).to_string()).await;
             client.expect("authenticated").await;
-            client.available().await;
         }
-        let [mut waiter, mut comer] = pair;
+        waiter.available().await;
+        // On another worker, the other's wish could be first else.
         waiter.expect("waiting").await;
+        comer.available().await;
         waiter.expect("matched").await;
         comer.expect("matched").await;
         Beside::watch_pair(waiter, comer, gateway, matchmaker, vec![duet])

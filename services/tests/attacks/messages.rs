@@ -109,6 +109,12 @@ async fn m06_names_members_and_tags_past_their_bounds_are_refused_and_nothing_is
         format!(r#""tags":["{}"]"#, "t".repeat(60 * 1024)),
         r#""tags":["a\u001b[2J"]"#.to_owned(),
         r#""tags":[""]"#.to_owned(),
+        // Once they are written as they are compared: nothing, and eighteen times as long.
+        "\"tags\":[\" \u{a0}\u{3000}\"]".to_owned(),
+        format!(r#""tags":["{}"]"#, "\u{fdfa}".repeat(32)),
+        format!(r#""avoid":[{}]"#, vec![r#""a""#; 17].join(",")),
+        format!(r#""avoid":["{}"]"#, "a".repeat(129)),
+        format!(r#""region":"{}""#, "\u{fdfa}".repeat(64)),
         r#""pool":"a\r\nb""#.to_owned(),
         format!(r#""pool":"{}""#, "p".repeat(65)),
         r#""region":"\u0000""#.to_owned(),
@@ -120,6 +126,16 @@ async fn m06_names_members_and_tags_past_their_bounds_are_refused_and_nothing_is
     let mut query = MatchmakerClient::connect(format!("http://{}", beside.matchmaker)).await.unwrap();
     let stats = query.get_stats(GetStatsRequest {}).await.unwrap().into_inner();
     assert_eq!((stats.sessions, stats.waiting), (3, 0));
+    // As many as may be, and they stay as many.
+    let tags: Vec<String> = (0..10).map(|number| format!("\"{number}{}\"", "\u{df}".repeat(31))).collect();
+    let avoid = vec![format!("\"{}\"", "\u{1f600}".repeat(128)); 16].join(",");
+    let most = format!(r#"{{"type":"available","tags":[{}],"avoid":[{avoid}],"patienceMs":1e308}}"#, tags.join(","));
+    for _ in 0..10 {
+        client.say(&most).await;
+        client.expect("waiting").await;
+    }
+    let stats = query.get_stats(GetStatsRequest {}).await.unwrap().into_inner();
+    assert_eq!((stats.sessions, stats.waiting), (3, 1));
     drop((client, query));
     beside.unharmed().await;
 }
@@ -162,7 +178,18 @@ async fn m11_nothing_that_a_client_says_makes_a_line_of_log() {
         client.hear().await;
         client.say(&format!(r#"{{"type":"FORGED{user}"}}"#)).await;
         client.hear().await;
+        for wish in [r#""tags":["#, r#""avoid":["#, r#""region":"#, r#""pool":"#] {
+            let end = if wish.ends_with('[') { "]" } else { "" };
+            client.say(&format!(r#"{{"type":"available",{wish}"{user}"{end}}}"#)).await;
+            client.hear().await;
+        }
+        client.say(r#"{"type":"leave"}"#).await;
     }
+    let (mut waiter, mut comer, _) = pair(&beside.gateway).await;
+    let report = r#"{"type":"report","reason":"x\r\nFORGED","details":"\u001b[2JFORGED\u0085FORGED\u2028FORGED"}"#;
+    comer.say(report).await;
+    waiter.expect("partner-left").await;
+    drop((waiter, comer));
     for header in ["User-Agent: \x1b[2JFORGED", "Origin: http://x\x1b[31mFORGED", "X-Forwarded-For: FORGED\x0bFORGED"] {
         let request = handshake(&[("Host: x", &format!("Host: x\r\nConnection: close\r\n{header}"))]);
         let answer = exchange(&beside.gateway, &request.replace("Connection: Upgrade\r\n", "")).await;

@@ -127,6 +127,11 @@ async fn s06_one_never_met_can_not_be_reported() {
     stranger.refused("not-in-room").await;
     stranger.say(&format!(r#"{{"type":"report","reason":"spam","roomId":"{room}"}}"#)).await;
     stranger.refused("stale-room").await;
+    // To avoid somebody is no report, and does not tell who there is.
+    for id in [&*waiter.id, &comer.id, "01010101-0101-4101-8101-010101010101", "nobody"] {
+        stranger.say(&format!(r#"{{"type":"available","avoid":["{id}"]}}"#)).await;
+        assert_eq!(stranger.expect("waiting").await["position"], 1);
+    }
     waiter.hears_nothing().await;
     drop((waiter, comer, stranger));
     beside.unharmed().await;

@@ -135,7 +135,7 @@ async fn who_shows_no_token_or_an_old_one_is_sent_away() {
 }
 
 /// Publishes a text by https, whatever is asked for; the port.
-async fn publish(identity: &Identity, text: String) -> u16 {
+pub(crate) async fn publish(identity: &Identity, text: String) -> u16 {
     let chain = vec![CertificateDer::from_pem_slice(identity.certificate.as_bytes()).unwrap()];
     let key = PrivateKeyDer::from_pem_slice(identity.key.as_bytes()).unwrap();
     let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()));

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may")]
 
+mod assigned;
 mod base;
 mod certificates;
 mod client;
@@ -27,6 +28,7 @@ mod raw;
 mod request;
 mod resuming;
 mod settings;
+mod simulate;
 mod simulation;
 mod survival;
 mod tls;
@@ -35,3 +37,4 @@ mod turmoil;
 mod turn;
 mod unix;
 mod vanishing;
+mod webhooks;

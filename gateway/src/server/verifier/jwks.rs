@@ -5,26 +5,20 @@ use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::uri::Scheme;
 use http::{Request, StatusCode, Uri};
 use http_body_util::{BodyExt, Empty, Limited};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, JwkSet, KeyOperations, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey};
-use rustls::{ClientConfig, RootCertStore};
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 use super::Key;
-use crate::server::matchmakers::sources;
+use crate::server::http_client::HttpClient;
 
 /// The keys of one URL.
 pub(super) struct Jwks {
     url: Uri,
-    client: Client<HttpsConnector<HttpConnector>, Empty<Bytes>>,
+    client: HttpClient<Empty<Bytes>>,
     keys: RwLock<Arc<[NamedKey]>>,
     wanted: Notify,
     /// When they may be fetched again; changes with each fetch, be it that it failed.
@@ -39,16 +33,7 @@ struct NamedKey {
 
 impl Jwks {
     pub(super) fn new(url: Uri, cooldown: Duration) -> Result<Self, String> {
-        let tls = HttpsConnectorBuilder::new();
-        // A system without certificates can still fetch keys over a mesh's http.
-        let connector = if url.scheme() == Some(&Scheme::HTTP) {
-            tls.with_tls_config(trusting_nobody()?).https_or_http()
-        } else {
-            let tls = tls.with_provider_and_native_roots(rustls_provider());
-            tls.map_err(|error| format!("the system's certificates can't be read: {error}"))?.https_only()
-        };
-        let connector = connector.enable_http1().build();
-        let client = Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).build(connector);
+        let client = HttpClient::new(&url)?;
         Ok(Jwks {
             url,
             client,
@@ -121,7 +106,7 @@ impl Jwks {
 
     async fn fetch(&self) -> Result<Vec<NamedKey>, String> {
         let request = Request::get(&self.url).body(Empty::new()).map_err(|error| error.to_string())?;
-        let response = self.client.request(request).await.map_err(|error| sources(&error))?;
+        let response = self.client.request(request).await?;
         if response.status() != StatusCode::OK {
             return Err(format!("it answers {}", response.status()));
         }
@@ -148,16 +133,6 @@ fn named_key(jwk: &Jwk) -> Option<NamedKey> {
     }
     let key = DecodingKey::from_jwk(jwk).ok()?;
     Some(NamedKey { name: jwk.common.key_id.clone(), key: Key { algorithm, key } })
-}
-
-fn trusting_nobody() -> Result<ClientConfig, String> {
-    let config = ClientConfig::builder_with_provider(Arc::new(rustls_provider()));
-    let config = config.with_safe_default_protocol_versions().map_err(|error| error.to_string())?;
-    Ok(config.with_root_certificates(RootCertStore::empty()).with_no_client_auth())
-}
-
-fn rustls_provider() -> rustls::crypto::CryptoProvider {
-    rustls::crypto::ring::default_provider()
 }
 
 /// How long a token waits for its key.

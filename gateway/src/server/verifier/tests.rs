@@ -15,6 +15,7 @@ fn rules() -> TokenRules {
         audiences: vec!["duet".to_owned()],
         leeway: Duration::from_secs(30),
         public_claims: vec!["name".to_owned(), "country".to_owned()],
+        wishes: WishClaims::default(),
     }
 }
 

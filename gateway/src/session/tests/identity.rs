@@ -7,7 +7,7 @@ use crate::session::{IdentityConfig, NotVerified, Verified};
 
 const AUTH: &str = r#"{"type":"auth","token":"t"}"#;
 
-fn script(required: bool) -> Script {
+pub(super) fn script(required: bool) -> Script {
     let identity = IdentityConfig { verifies: true, required, ..IdentityConfig::default() };
     let config = SessionConfig { identity, ..SessionConfig::default() };
     let session = Session::new(Arc::new(config), client(1), Time::ZERO, Duration::ZERO, None, Time::ZERO);
@@ -16,9 +16,9 @@ fn script(required: bool) -> Script {
     script
 }
 
-fn ann(seconds: u64) -> Result<Verified, NotVerified> {
+pub(super) fn ann(seconds: u64) -> Result<Verified, NotVerified> {
     let public_claims = Some(r#"{"name":"Ann"}"#.into());
-    Ok(Verified { user: "ann".to_owned(), public_claims, expires_in: Duration::from_secs(seconds) })
+    Ok(Verified { user: "ann".to_owned(), public_claims, expires_in: Duration::from_secs(seconds), assigned: None })
 }
 
 fn identity(seconds: u64) -> Identity {
@@ -27,6 +27,7 @@ fn identity(seconds: u64) -> Identity {
         verified: true,
         public_claims: Some(r#"{"name":"Ann"}"#.into()),
         expires_in: Some(Duration::from_secs(seconds)),
+        assigned: None,
     }
 }
 

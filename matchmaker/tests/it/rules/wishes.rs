@@ -45,6 +45,21 @@ fn the_rarest_shared_tag_comes_first_and_all_shared_are_told() {
 }
 
 #[test]
+fn of_equally_rare_tags_none_goes_before_age() {
+    script(&format!(
+        "{}
+         0 a join 1 default+zither
+         > a waiting 1.0 default at 1 0s
+         1 b join 1 default+accordion
+         > b waiting 1.0 default at 2 0s
+         2 c join 1 default+accordion,zither
+         > a matched 1.0 c r1 answers 2s by zither
+         > c matched 1.0 a r1 offers 0s by zither",
+        all_attach("abc")
+    ));
+}
+
+#[test]
 fn who_insists_on_a_tag_is_not_met_without_until_both_are_past_their_patience() {
     script(&format!(
         "{}

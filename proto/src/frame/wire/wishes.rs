@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::{InvalidFrame, milliseconds};
 use crate::bounds;
-use crate::frame::{Avoided, PoolName, Preferences, Region, Tag, Wishes};
+use crate::frame::{Assigned, Avoided, PoolName, Preferences, Region, Tag, Wishes};
 use crate::trace::TraceContext;
 use crate::v1;
 
@@ -53,6 +53,31 @@ impl TryFrom<v1::Wishes> for Wishes {
     }
 }
 
+impl From<Assigned> for v1::Assigned {
+    fn from(assigned: Assigned) -> Self {
+        v1::Assigned {
+            pool: assigned.pool.map(|pool| pool.as_str().to_owned()).unwrap_or_default(),
+            tags: assigned.tags.iter().map(|tag| tag.as_str().to_owned()).collect(),
+            head_start_ms: short_milliseconds(assigned.head_start),
+        }
+    }
+}
+
+impl TryFrom<v1::Assigned> for Assigned {
+    type Error = InvalidFrame;
+
+    fn try_from(assigned: v1::Assigned) -> Result<Self, InvalidFrame> {
+        if assigned.tags.len() > bounds::ASSIGNED_TAGS {
+            return Err(InvalidFrame("assigned.tags are too many"));
+        }
+        Ok(Assigned {
+            pool: (!assigned.pool.is_empty()).then(|| pool(&assigned.pool)).transpose()?,
+            tags: tags(&assigned.tags)?,
+            head_start: Duration::from_millis(assigned.head_start_ms.into()),
+        })
+    }
+}
+
 pub(super) fn required(wishes: Option<v1::Wishes>) -> Result<Wishes, InvalidFrame> {
     wishes.ok_or(InvalidFrame("wishes are missing"))?.try_into()
 }
@@ -75,4 +100,32 @@ pub(super) fn context_bytes(context: Option<&TraceContext>) -> Bytes {
 
 fn short_milliseconds(duration: Duration) -> u32 {
     u32::try_from(milliseconds(duration)).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frame::Identity;
+
+    #[test]
+    fn what_a_token_assigns_is_the_same_on_the_other_side() {
+        let tags = vec![Tag::new("gold").unwrap(), Tag::new("go").unwrap()];
+        let whole = Assigned { pool: PoolName::new("adults"), tags, head_start: Duration::from_secs(2) };
+        for assigned in [None, Some(whole.clone()), Some(Assigned { pool: None, ..whole })] {
+            let identity = Identity { assigned: assigned.map(Box::new), ..Identity::unverified("ann".to_owned()) };
+            assert_eq!(Identity::try_from(v1::Identify::from(identity.clone())), Ok(identity));
+        }
+    }
+
+    #[test]
+    fn what_no_token_assigns_is_no_frame() {
+        let tags = vec!["t".to_owned(); bounds::ASSIGNED_TAGS + 1];
+        for assigned in [
+            v1::Assigned { tags, ..v1::Assigned::default() },
+            v1::Assigned { tags: vec![String::new()], ..v1::Assigned::default() },
+            v1::Assigned { pool: "p".repeat(bounds::POOL + 1), ..v1::Assigned::default() },
+        ] {
+            assert!(Assigned::try_from(assigned).is_err());
+        }
+    }
 }
