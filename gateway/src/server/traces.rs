@@ -213,6 +213,9 @@ impl Delivery {
     }
 }
 
+const OUTCOME: &str = "duet.outcome";
+const ROOM: &str = "duet.room.id";
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -229,6 +232,3 @@ mod tests {
         assert!((0..1000).all(|_| without.take(0, start)), "0 is no limit");
     }
 }
-
-const OUTCOME: &str = "duet.outcome";
-const ROOM: &str = "duet.room.id";
