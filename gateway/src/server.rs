@@ -23,7 +23,6 @@ use crate::addresses::{ForwardingHeader, TrustedProxies};
 use crate::census::CensusConfig;
 use crate::ice_servers::IceServers;
 use crate::origins::AllowedOrigins;
-use crate::relay_only::DroppedCandidate;
 use crate::session::SessionConfig;
 
 mod accept;
@@ -32,6 +31,7 @@ mod assets;
 mod clock;
 mod connection;
 mod counts;
+mod figures;
 mod http_client;
 mod ice;
 mod links;
@@ -42,6 +42,7 @@ mod proxies;
 mod readiness;
 mod routes;
 mod socket;
+mod tally;
 mod tls;
 mod traces;
 mod verifier;
@@ -51,12 +52,15 @@ pub use accept::Accepted;
 use clock::Clock;
 use counts::Counts;
 pub use counts::Refused;
+pub use figures::{Figures, LinkFigures, Passed};
 pub use http_client::HttpClient;
 use ice::Ice;
 pub use listen::bind;
 pub use matchmakers::{Address, Carrier, Connector, Matchmakers, MemoryDialer};
 use places::Places;
 use readiness::Readiness;
+pub use tally::ClientClose;
+use tally::Tally;
 pub use tls::{Tls, TlsAddress};
 pub use traces::TraceSettings;
 use traces::UpgradeRate;
@@ -207,6 +211,8 @@ struct Shared {
     http_connections: AtomicUsize,
     counts: Counts,
     asked_traces: Mutex<UpgradeRate>,
+    /// One for each worker.
+    tallies: Box<[Tally]>,
     ice: Ice,
 }
 
@@ -265,33 +271,6 @@ impl Gateway {
     }
 }
 
-/// A running gateway's figures, for metrics.
-#[derive(Clone)]
-pub struct Figures(Arc<Shared>);
-
-impl Figures {
-    /// Clients that are connected.
-    pub fn connections(&self) -> usize {
-        self.0.places.connections()
-    }
-
-    /// How many candidates of that kind the relay-only policy has kept from partners since the start.
-    pub fn candidates_dropped(&self, kind: DroppedCandidate) -> u64 {
-        self.0.ice.dropped(kind)
-    }
-
-    /// How often this was refused since the start.
-    pub fn refused(&self, refused: Refused) -> u64 {
-        self.0.counts.get(refused)
-    }
-}
-
-impl std::fmt::Debug for Figures {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Figures(..)")
-    }
-}
-
 impl Shared {
     fn new(settings: Settings, matchmakers: Matchmakers, workers: usize) -> Self {
         let clock = Clock::start();
@@ -306,6 +285,7 @@ impl Shared {
             counts: Counts::default(),
             boot: BootId::from_random(rand::random()),
             ice: Ice::new(settings.ice_servers.clone(), settings.session.ice_transport_policy),
+            tallies: (0..workers).map(|_| Tally::new(matchmakers.count())).collect(),
             settings,
             matchmakers,
         }

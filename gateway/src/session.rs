@@ -11,7 +11,7 @@ use bytes::Bytes;
 use duet_proto::close::CloseCode;
 use duet_proto::frame::{Attach, Up, Wishes};
 use duet_proto::ids::{ClientId, RoomId};
-use duet_proto::json::{ErrorCode, Refusal, ServerMessage, Token};
+use duet_proto::json::{CandidateType, ErrorCode, IceState, Refusal, ServerMessage, Token};
 use duet_proto::time::Time;
 
 use crate::keepalive::{Keepalive, KeepaliveConfig, Liveness};
@@ -32,6 +32,7 @@ mod sequence;
 mod tests;
 
 use activity::Activity;
+pub use activity::SessionState;
 use departing::Departing;
 use identity::Known;
 pub use identity::{IdentityConfig, NotVerified, Verified};
@@ -97,12 +98,32 @@ pub enum Output {
     Limited(Limit),
     /// Count these candidates, which did not pass the relay-only policy.
     Dropped(DroppedCandidates),
+    /// Count this. Nobody is told of it, or is by outputs of their own.
+    Counted(Counted),
     /// Log a fault of ours, which the client was told by this id.
     Fault {
         /// In the client's `error`.
         id: String,
         /// What went wrong.
         what: &'static str,
+    },
+}
+
+/// What is worth counting of a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Counted {
+    /// The client was told of an error.
+    Refused(ErrorCode),
+    /// The client has answered for the first time in its room, so long after it was told of the partner.
+    Answered(Duration),
+    /// For the first time in its room, the client says that its call has come to this.
+    Call {
+        /// What.
+        ice: IceState,
+        /// How long it took, as the client says.
+        setup: Option<Duration>,
+        /// By which kind of candidate, as the client says.
+        candidate: Option<CandidateType>,
     },
 }
 
@@ -329,6 +350,7 @@ impl Session {
 
     fn refuse(&mut self, refusal: Refusal) {
         let refusal = self.name_refused(refusal);
+        self.outputs.push_back(Output::Counted(Counted::Refused(refusal.code)));
         self.tell(&ServerMessage::Error(refusal));
     }
 

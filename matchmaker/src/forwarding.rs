@@ -54,6 +54,7 @@ impl Matchmaker {
         }
         let receiver = receiver.session;
         self.forwarded += 1;
+        self.tally.forwarded(forward.text.len());
         self.take_to(session, client_seq);
         self.tell(receiver, Down::Forward(Forward { ticket: self.sessions[receiver].ticket, ..forward }));
         self.retry_resume(session, now);

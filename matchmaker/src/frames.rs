@@ -13,6 +13,7 @@ use crate::reporting::ReportOn;
 use crate::resuming::Wanted;
 use crate::seeking::Sought;
 use crate::sessions::{Known, SessionKey, State, Wish};
+use crate::tally::WaitEnd;
 use crate::{Config, Matchmaker};
 
 impl Matchmaker {
@@ -84,6 +85,7 @@ impl Matchmaker {
         match if may_meet { self.seek(session, now) } else { Sought::Nobody(None) } {
             Sought::Found(waiter) => self.pair(session, waiter, now),
             Sought::Nobody(_) => {
+                self.tally.wait_ended(WaitEnd::Refused, now.since(self.sessions[session].wish().turn.queued));
                 self.tell(session, Down::PoolFull { ticket: self.sessions[session].ticket, reason });
             }
         }

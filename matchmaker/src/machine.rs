@@ -22,6 +22,7 @@ use crate::reports::Reports;
 use crate::resuming::Held;
 use crate::rooms::Rooms;
 use crate::sessions::{Session, SessionKey, Sessions};
+use crate::tally::Tally;
 use crate::{Config, LinkKey, Output};
 
 /// Who meets whom.
@@ -62,6 +63,7 @@ pub struct Matchmaker {
     /// Raised for each new turn, so that equal queue times keep the order of arrival.
     pub(crate) arrivals: u64,
     pub(crate) matches: u64,
+    pub(crate) tally: Tally,
     pub(crate) forwarded: u64,
     pub(crate) ignored_reports: u64,
 }
@@ -76,6 +78,7 @@ impl Matchmaker {
         Matchmaker {
             blocks: Blocks::new(config.max_blocks),
             reports: Reports::new(config.quarantine),
+            tally: Tally::new(config.pools.as_deref()),
             config,
             rng: StdRng::from_seed(seed),
             links: Links::default(),
@@ -187,6 +190,11 @@ impl Matchmaker {
     /// When to call [`Matchmaker::handle_timeout`], if ever.
     pub fn poll_timeout(&self) -> Option<Time> {
         self.deadlines.next()
+    }
+
+    /// What has been counted.
+    pub fn tally(&self) -> &Tally {
+        &self.tally
     }
 
     /// What follows from an input besides its own effects.

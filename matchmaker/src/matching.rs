@@ -40,6 +40,7 @@ impl Matchmaker {
         match self.sessions[session].state {
             State::Idle => None,
             State::Waiting => {
+                self.count_wait(session, reason, now);
                 self.unqueue(session);
                 None
             }
@@ -68,6 +69,7 @@ impl Matchmaker {
             known.remember_meeting(partner.client, rematch_avoid, recent_partners, now);
             known.last_partner = Some(LastPartner { partner, room: room.id, lasted, parted: now, reason: None });
         }
+        self.tally.room_ended(reason, lasted);
         let members = [session, survivor].map(|member| self.sessions[member].party());
         let ended = RoomEnded { room: room.id, pool: room.pool.name, members, reason, lasted };
         self.outputs.push_back(Output::Event(Box::new(Event::RoomEnded(ended))));
@@ -215,6 +217,7 @@ impl Matchmaker {
             waited: both.map(|session| now.since(self.sessions[session].wish().turn.queued)),
             tags: self.shared_tags(seeker, waiter),
         };
+        self.count_match(&made, both, now);
         self.matches += 1;
         self.outputs.push_back(Output::Event(Box::new(Event::Matched(made))));
         for session in [waiter, seeker] {

@@ -8,6 +8,7 @@ mod answers;
 mod clock;
 mod desk;
 mod events;
+mod figures;
 mod link;
 mod listener;
 mod log_filter;
@@ -26,6 +27,7 @@ mod traces;
 
 pub use access::{Clients, QueryTokens};
 pub use events::{Happening, Subscription};
+pub use figures::{Figures, PoolFigures};
 pub use link::LinkEnd;
 pub use log_filter::LogFilter;
 pub use replica::Replica;

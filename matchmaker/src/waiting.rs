@@ -41,6 +41,7 @@ impl Matchmaker {
             due: None,
         };
         let key = PoolKey { name: wish.wishes.pool.clone(), quarantined };
+        self.tally.waits_in(&key.name);
         let stand = Stand { session, turn, wishes: &wish.wishes, is_wide };
         self.pools.insert(&key, stand, is_shown, now);
         let known = &mut self.sessions[session];

@@ -37,6 +37,8 @@ pub const PING_ID: usize = 128;
 pub const REPORT_REASON: usize = 64;
 /// Characters of a report's details.
 pub const REPORT_DETAILS: usize = 1024;
+/// A call that took longer to set up, as its client says, is not measured.
+pub const CALL_SETUP: Duration = Duration::from_secs(120);
 /// Characters of a candidate type in `state`.
 pub const CANDIDATE_TYPE: usize = 16;
 /// Characters of a gateway's or replica's name.

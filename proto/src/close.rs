@@ -28,6 +28,38 @@ pub enum CloseCode {
 }
 
 impl CloseCode {
+    /// All, in the order of [`place`](Self::place).
+    pub const ALL: [CloseCode; 11] = [
+        CloseCode::Normal,
+        CloseCode::ProtocolError,
+        CloseCode::Unsupported,
+        CloseCode::InvalidUtf8,
+        CloseCode::Policy,
+        CloseCode::TooBig,
+        CloseCode::Internal,
+        CloseCode::Restart,
+        CloseCode::TryAgainLater,
+        CloseCode::Unauthorized,
+        CloseCode::ResumedElsewhere,
+    ];
+
+    /// Its place among [`ALL`](Self::ALL), for tables.
+    pub fn place(self) -> usize {
+        match self {
+            CloseCode::Normal => 0,
+            CloseCode::ProtocolError => 1,
+            CloseCode::Unsupported => 2,
+            CloseCode::InvalidUtf8 => 3,
+            CloseCode::Policy => 4,
+            CloseCode::TooBig => 5,
+            CloseCode::Internal => 6,
+            CloseCode::Restart => 7,
+            CloseCode::TryAgainLater => 8,
+            CloseCode::Unauthorized => 9,
+            CloseCode::ResumedElsewhere => 10,
+        }
+    }
+
     /// The number on the wire.
     pub fn number(self) -> u16 {
         self.row().0

@@ -5,6 +5,6 @@ mod object;
 mod server;
 mod signal;
 
-pub use client::{ClientMessage, IceState, Numbered, Token};
+pub use client::{CandidateType, ClientMessage, IceState, Numbered, Token};
 pub use server::{ErrorCode, Partner, Refusal, ResumedRoom, ResumedState, ServerMessage, numbered};
 pub use signal::{Signal, SignalKind, UnclearPayload};

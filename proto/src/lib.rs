@@ -1,11 +1,12 @@
 //! What is said in Duet: the frames between gateways and matchmakers, the JSON messages between gateways and clients, the ids
-//! and codes that both name things by, and the bounded queue that carries frames inside a process.
+//! and codes that both name things by, the bounded queue that carries frames inside a process, and the figures that both count.
 //!
 //! It decides shapes and bounds. It does not decide what follows from a message: that is the gateway's session machine and
 //! the matchmaker. It opens no socket and reads no clock.
 
 pub mod bounds;
 pub mod close;
+pub mod figures;
 pub mod frame;
 pub mod ids;
 pub mod json;

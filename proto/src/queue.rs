@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::task::{Context, Poll, Waker};
 
 use futures_core::Stream;
@@ -86,6 +86,14 @@ impl<T: Weigh> Sender<T> {
         Ok(())
     }
 
+    /// Sees how full the queue is, and keeps it neither open nor in memory.
+    pub fn gauge(&self) -> Gauge
+    where
+        T: Send + 'static,
+    {
+        Gauge(Arc::downgrade(&self.shared) as Weak<dyn Measured>)
+    }
+
     /// Ends the queue: what is in it is still taken, nothing more goes in.
     pub fn close(&self) {
         self.shared.close();
@@ -121,7 +129,37 @@ impl<T> Drop for Receiver<T> {
     }
 }
 
-#[derive(Debug)]
+/// Sees how full a queue is.
+#[derive(Clone, Debug)]
+pub struct Gauge(Weak<dyn Measured>);
+
+impl Gauge {
+    /// What is in it; nothing, once it is gone.
+    pub fn fill(&self) -> Fill {
+        self.0.upgrade().map_or_else(Fill::default, |queue| queue.fill())
+    }
+}
+
+/// What is in a queue.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Fill {
+    /// Items.
+    pub items: usize,
+    /// Their weight.
+    pub bytes: usize,
+}
+
+trait Measured: std::fmt::Debug + Send + Sync {
+    fn fill(&self) -> Fill;
+}
+
+impl<T: Send> Measured for Shared<T> {
+    fn fill(&self) -> Fill {
+        let state = self.lock();
+        Fill { items: state.items.len(), bytes: state.bytes }
+    }
+}
+
 struct Shared<T> {
     limits: Limits,
     state: Mutex<State<T>>,
@@ -141,7 +179,12 @@ impl<T> Shared<T> {
     }
 }
 
-#[derive(Debug)]
+impl<T> std::fmt::Debug for Shared<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared").field("limits", &self.limits).finish_non_exhaustive()
+    }
+}
+
 struct State<T> {
     items: VecDeque<T>,
     /// The sum of the items' weights.
@@ -244,6 +287,23 @@ mod tests {
         assert_eq!(take(&mut receiver), Poll::Pending);
         drop(clone);
         assert_eq!(take(&mut receiver), Poll::Ready(None));
+    }
+
+    #[test]
+    fn a_gauge_sees_what_is_in_the_queue_and_does_not_keep_it() {
+        let (sender, mut receiver) = bounded(LIMITS);
+        let gauge = sender.gauge();
+        for weight in [2, 4, 1] {
+            sender.push(Item(weight)).unwrap();
+        }
+        assert_eq!(gauge.fill(), Fill { items: 3, bytes: 7 });
+        assert!(take(&mut receiver).is_ready());
+        assert_eq!(gauge.fill(), Fill { items: 1, bytes: 1 });
+        drop(sender);
+        assert!(take(&mut receiver).is_ready());
+        assert_eq!(take(&mut receiver), Poll::Ready(None), "closed by the last sender");
+        drop(receiver);
+        assert_eq!(gauge.fill(), Fill::default());
     }
 
     #[test]

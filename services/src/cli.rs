@@ -14,6 +14,7 @@ mod identity;
 mod limits;
 mod matching;
 mod matchmaker;
+mod otlp;
 mod proxies;
 mod secret;
 mod simulate;
@@ -28,6 +29,7 @@ mod webhooks;
 
 pub(crate) use gateway::GatewayArgs;
 pub(crate) use matchmaker::MatchmakerArgs;
+use otlp::OtlpArgs;
 pub(crate) use simulate::Simulate;
 pub(crate) use telemetry::{LogArgs, LogFormat, TelemetryArgs};
 pub(crate) use tls::{LinkTlsArgs, PortAccess, PortArgs, TlsArgs};
@@ -128,6 +130,8 @@ pub(crate) struct Matchmaker {
     #[arg(long, env, default_value = "127.0.0.1:50051", value_parser = socket_address, value_name = "ADDRESS:PORT",
         help_heading = "Matchmaker")]
     pub(crate) grpc_listen: SocketAddr,
+    #[command(flatten)]
+    pub(crate) operations: OperationsArgs,
     /// Unix socket to listen on as well, for gateways on the same host: they link to it by MATCHMAKER_URL=unix:PATH [default: none]
     #[arg(long, env, value_name = "PATH", help_heading = "Matchmaker")]
     pub(crate) grpc_socket: Option<PathBuf>,
@@ -208,6 +212,8 @@ pub(crate) struct OperationsArgs {
     /// Where `/metrics` is served; no client should reach it [default: nowhere]
     #[arg(long, env, value_parser = socket_address, value_name = "ADDRESS:PORT")]
     pub(crate) metrics_listen: Option<SocketAddr>,
+    #[command(flatten)]
+    pub(crate) otlp: OtlpArgs,
 }
 
 /// How the process ends.

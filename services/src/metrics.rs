@@ -1,130 +1,110 @@
-//! `/metrics`, in the Prometheus text format, on a port of its own that no client reaches.
+//! What operators watch: `/metrics` on a port of its own that no client reaches, and the same pushed by OTLP.
+//!
+//! Who counts what is the gateway's and the matchmaker's business; here their figures get names. Nothing is measured for it: all is read
+//! when somebody asks.
 
-use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use axum::Router;
 use axum::extract::State;
-use axum::http::header::CONTENT_TYPE;
-use axum::response::{IntoResponse, Response};
+use axum::http::HeaderMap;
 use axum::routing::get;
-use axum::{Router, http::StatusCode};
-use duet_gateway::relay_only::DroppedCandidate;
-use duet_gateway::server::{Figures, Refused};
-use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, text};
-use prometheus_client::metrics::MetricType;
-use prometheus_client::metrics::counter::ConstCounter;
-use prometheus_client::metrics::gauge::ConstGauge;
-use prometheus_client::registry::Registry;
+use duet_gateway::server::Figures;
+use duet_matchmaker::server::Replica;
 use tokio::net::TcpListener;
+use tokio::runtime::Handle;
 
 use crate::failure::Failure;
 use crate::telemetry::LostLines;
 use crate::webhooks::Counts;
 
-/// A port that is bound and does not answer yet.
+mod exposition;
+mod families;
+mod gateway;
+mod matchmaker;
+mod otlp;
+mod process;
+mod webhooks;
+
+use exposition::Exposition;
+use families::Source;
+pub(crate) use otlp::{Instance, Place, Push};
+
+/// What is measured and for whom: a port that is bound and does not answer yet, a collector that is sent nothing yet, or neither.
 pub(crate) struct Metrics {
-    listener: TcpListener,
-    registry: Registry,
+    listener: Option<TcpListener>,
+    push: Option<Push>,
+    sources: Vec<Source>,
+    gateway: Option<Figures>,
 }
 
 impl Metrics {
-    /// Binds the port.
-    pub(crate) async fn bind(address: SocketAddr) -> Result<Self, Failure> {
-        let listener = TcpListener::bind(address).await;
-        let failed = |error| Failure::environment(format!("can't listen on {address} (METRICS_LISTEN)"), &error);
-        Ok(Metrics { listener: listener.map_err(failed)?, registry: Registry::with_prefix("duet") })
+    /// Binds the port, if there is to be one.
+    pub(crate) async fn bind(address: Option<SocketAddr>, push: Option<Push>) -> Result<Self, Failure> {
+        let listener = match address {
+            Some(address) => Some(listen(address).await?),
+            None => None,
+        };
+        Ok(Metrics { listener, push, sources: vec![Box::new(process::process)], gateway: None })
     }
 
-    /// Where it listens.
-    pub(crate) fn address(&self) -> Option<SocketAddr> {
-        self.listener.local_addr().ok()
+    /// Adds more to measure.
+    pub(crate) fn add(&mut self, source: Source) {
+        self.sources.push(source);
     }
 
-    /// Adds a gateway's.
+    /// Adds a gateway.
     pub(crate) fn gateway(&mut self, figures: Figures) {
-        self.registry.register_collector(Box::new(GatewayCollector(figures)));
+        self.gateway = Some(figures.clone());
+        self.add(Box::new(move |families| {
+            gateway::clients(&figures, families);
+            gateway::messages(&figures, families);
+            gateway::calls(&figures, families);
+            gateway::links(&figures, families);
+        }));
     }
 
-    /// Adds what the log has lost.
-    pub(crate) fn log(&mut self, lost: LostLines) {
-        self.registry.register_collector(Box::new(LogCollector(lost)));
+    /// Adds a matchmaker.
+    pub(crate) fn matchmaker(&mut self, replica: Replica) {
+        self.add(Box::new(move |families| matchmaker::matchmaker(&replica.figures(), families)));
     }
 
     /// Adds those of webhooks.
     pub(crate) fn webhooks(&mut self, counts: Counts) {
-        self.registry.register_collector(Box::new(WebhookCollector(counts)));
+        self.add(Box::new(move |families| webhooks::webhooks(&counts, families)));
     }
 
-    /// Answers for as long as the process runs.
-    pub(crate) fn serve(self) {
-        let router = Router::new().route("/metrics", get(metrics)).with_state(Arc::new(self.registry));
-        // It ends with the runtime: during a drain it still answers.
+    /// Adds what the log has lost.
+    pub(crate) fn log(&mut self, lost: LostLines) {
+        let what = "Lines of the log that were lost because nobody read it";
+        self.add(Box::new(move |families| families.counter("duet_log_lines_lost", what, lost.count())));
+    }
+
+    /// Answers and pushes for as long as the process runs: during a drain, too.
+    pub(crate) fn serve(mut self) {
+        let (own, workers) = (Handle::current().metrics(), self.gateway.take());
+        self.add(Box::new(move |families| process::runtimes(&own, workers.as_ref(), families)));
+        let sources = Arc::new(self.sources);
+        if let Some(push) = self.push {
+            tokio::spawn(push.run(sources.clone()));
+        }
+        let Some(listener) = self.listener else { return };
+        tracing::info!(address = listener.local_addr().ok().map(tracing::field::display), "metrics are at /metrics");
+        let router = Router::new().route("/metrics", get(answer)).with_state(Arc::new(Exposition::new(sources)));
         tokio::spawn(async move {
-            if let Err(error) = axum::serve(self.listener, router).await {
+            if let Err(error) = axum::serve(listener, router).await {
                 tracing::error!(%error, "metrics are not served any more");
             }
         });
     }
 }
 
-async fn metrics(State(registry): State<Arc<Registry>>) -> Response {
-    let mut body = String::new();
-    match text::encode(&mut body, &registry) {
-        Ok(()) => {
-            ([(CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], body).into_response()
-        }
-        Err(fmt::Error) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
-    }
+async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
+    let failed = |error| Failure::environment(format!("can't listen on {address} (METRICS_LISTEN)"), &error);
+    TcpListener::bind(address).await.map_err(failed)
 }
 
-#[derive(Debug)]
-struct LogCollector(LostLines);
-
-impl Collector for LogCollector {
-    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
-        let what = "Lines of the log that were lost because nobody read it";
-        let descriptor = encoder.encode_descriptor("log_lines_lost", what, None, MetricType::Counter)?;
-        ConstCounter::new(self.0.count()).encode(descriptor)
-    }
-}
-
-#[derive(Debug)]
-struct GatewayCollector(Figures);
-
-impl Collector for GatewayCollector {
-    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
-        let connections = ConstGauge::new(i64::try_from(self.0.connections()).unwrap_or(i64::MAX));
-        let descriptor =
-            encoder.encode_descriptor("connections", "Clients that are connected", None, MetricType::Gauge)?;
-        connections.encode(descriptor)?;
-        let what = "What was refused, or who was sent away, by the limit or rule that was the reason";
-        let mut refused = encoder.encode_descriptor("refused", what, None, MetricType::Counter)?;
-        for reason in Refused::ALL {
-            let count = ConstCounter::new(self.0.refused(reason));
-            count.encode(refused.encode_family(&[("reason", reason.name())])?)?;
-        }
-        let what = "Candidates that the relay-only policy kept from partners, by their kind";
-        let mut dropped = encoder.encode_descriptor("candidates_dropped", what, None, MetricType::Counter)?;
-        for kind in DroppedCandidate::ALL {
-            let count = ConstCounter::new(self.0.candidates_dropped(kind));
-            count.encode(dropped.encode_family(&[("kind", kind.name())])?)?;
-        }
-        Ok(())
-    }
-}
-
-#[derive(Debug)]
-struct WebhookCollector(Counts);
-
-impl Collector for WebhookCollector {
-    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
-        for (name, what, total) in self.0.totals() {
-            ConstCounter::new(total).encode(encoder.encode_descriptor(name, what, None, MetricType::Counter)?)?;
-        }
-        let queued = ConstGauge::new(i64::try_from(self.0.queued()).unwrap_or(i64::MAX));
-        let what = "Webhooks that wait to be delivered, or are being";
-        queued.encode(encoder.encode_descriptor("webhooks_queued", what, None, MetricType::Gauge)?)
-    }
+async fn answer(State(exposition): State<Arc<Exposition>>, headers: HeaderMap) -> axum::response::Response {
+    exposition.answer(&headers)
 }

@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 
-use crate::cli::{self, GatewayArgs, MatchmakerArgs, OperationsArgs};
+use crate::cli::{self, GatewayArgs, MatchmakerArgs};
 use crate::failure::Failure;
 use crate::files::Files;
 use crate::metrics::Metrics;
@@ -33,6 +33,7 @@ pub(crate) fn standalone(telemetry: &Telemetry, args: cli::Standalone) -> Result
     runtime(Builder::new_current_thread())?.block_on(async {
         let mut signals = Signals::listen()?;
         let mut files = Files::listen()?;
+        let push = args.operations.otlp.push("duet-standalone")?;
         let tls = args.tls.read(&mut files)?;
         check_matchmaker(&args.matchmaker)?;
         let access = args.ports.read(args.grpc_listen, &mut files)?;
@@ -41,7 +42,7 @@ pub(crate) fn standalone(telemetry: &Telemetry, args: cli::Standalone) -> Result
         let webhooks = args.webhooks.settings()?;
         let (listeners, address) = bind_gateway(&args.gateway)?;
         let ports = BoundPorts::bind(args.grpc_listen, &args.ports, access).await?;
-        let metrics = bind_metrics(&args.operations).await?;
+        let mut metrics = Metrics::bind(args.operations.metrics_listen, push).await?;
         files.keep();
         let replica =
             Replica::start_traced(args.matchmaker.name(), args.matchmaker.config(args.link.queue()), telemetry.spans());
@@ -53,7 +54,13 @@ pub(crate) fn standalone(telemetry: &Telemetry, args: cli::Standalone) -> Result
         let traces = args.gateway.traces(telemetry.spans());
         let settings = Settings { tls, traces, ..args.gateway.settings(address.port(), verifier, &args.link, ice) };
         let gateway = start_gateway(settings, listeners, matchmakers)?;
-        serve_metrics(metrics, &gateway, telemetry, webhooks.is_some().then_some(counts));
+        metrics.gateway(gateway.figures());
+        metrics.matchmaker(replica.clone());
+        if webhooks.is_some() {
+            metrics.webhooks(counts);
+        }
+        metrics.log(telemetry.lost_lines());
+        metrics.serve();
         greeting::standalone(address, is_encrypted, &ports);
         let open = |ports| {
             let (pings, drain_limit) = (args.link.pings(), args.drain.drain_limit_ms.0);
@@ -75,18 +82,21 @@ pub(crate) fn gateway(telemetry: &Telemetry, args: cli::Gateway) -> Result<(), F
     runtime(Builder::new_current_thread())?.block_on(async {
         let mut signals = Signals::listen()?;
         let mut files = Files::listen()?;
+        let push = args.operations.otlp.push("duet-gateway")?;
         let tls = args.tls.read(&mut files)?;
         let matchmakers = args.link_tls.matchmakers(&args.matchmaker_url, &mut files)?;
         let verifier = verifier(&args.gateway)?;
         let ice = args.gateway.turn.settings()?;
         let (listeners, address) = bind_gateway(&args.gateway)?;
-        let metrics = bind_metrics(&args.operations).await?;
+        let mut metrics = Metrics::bind(args.operations.metrics_listen, push).await?;
         files.keep();
         let is_encrypted = tls.is_some();
         let traces = args.gateway.traces(telemetry.spans());
         let settings = Settings { tls, traces, ..args.gateway.settings(address.port(), verifier, &args.link, ice) };
         let gateway = start_gateway(settings, listeners, matchmakers)?;
-        serve_metrics(metrics, &gateway, telemetry, None);
+        metrics.gateway(gateway.figures());
+        metrics.log(telemetry.lost_lines());
+        metrics.serve();
         greeting::gateway(address, is_encrypted, &args.matchmaker_url.0);
         let deadline = run_gateway(gateway, &mut signals, args.drain.drain_limit_ms.0).await?;
         telemetry.end(deadline).await;
@@ -99,15 +109,24 @@ pub(crate) fn matchmaker(telemetry: &Telemetry, args: cli::Matchmaker) -> Result
     runtime(Builder::new_multi_thread())?.block_on(async {
         let mut signals = Signals::listen()?;
         let mut files = Files::listen()?;
+        let push = args.operations.otlp.push("duet-matchmaker")?;
         check_matchmaker(&args.matchmaker)?;
         let access = args.ports.read(Some(args.grpc_listen), &mut files)?;
         let webhooks = args.webhooks.settings()?;
         let ports = BoundPorts::bind(Some(args.grpc_listen), &args.ports, access).await?;
+        let mut metrics = Metrics::bind(args.operations.metrics_listen, push).await?;
         files.keep();
         let socket = args.grpc_socket.as_deref().map(GrpcSocket::bind).transpose()?;
         let replica =
             Replica::start_traced(args.matchmaker.name(), args.matchmaker.config(args.link.queue()), telemetry.spans());
-        let webhooks = webhooks.map(|settings| Webhooks::start(settings, replica.events(), Counts::default()));
+        let counts = Counts::default();
+        let webhooks = webhooks.map(|settings| Webhooks::start(settings, replica.events(), counts.clone()));
+        metrics.matchmaker(replica.clone());
+        if webhooks.is_some() {
+            metrics.webhooks(counts);
+        }
+        metrics.log(telemetry.lost_lines());
+        metrics.serve();
         greeting::matchmaker(&ports, args.grpc_socket.as_deref());
         let (pings, drain_limit) = (args.link.pings(), args.drain.drain_limit_ms.0);
         let port = Port::open(replica, ports, socket, telemetry.log_filter(), pings, drain_limit);
@@ -146,24 +165,6 @@ fn verifier(args: &GatewayArgs) -> Result<Option<Arc<Verifier>>, Failure> {
         tokio::spawn(async move { verifier.keep_keys().await });
     }
     Ok(verifier)
-}
-
-async fn bind_metrics(args: &OperationsArgs) -> Result<Option<Metrics>, Failure> {
-    match args.metrics_listen {
-        Some(address) => Metrics::bind(address).await.map(Some),
-        None => Ok(None),
-    }
-}
-
-fn serve_metrics(metrics: Option<Metrics>, gateway: &Gateway, telemetry: &Telemetry, webhooks: Option<Counts>) {
-    let Some(mut metrics) = metrics else { return };
-    tracing::info!(address = metrics.address().map(tracing::field::display), "metrics are at /metrics");
-    metrics.gateway(gateway.figures());
-    metrics.log(telemetry.lost_lines());
-    if let Some(counts) = webhooks {
-        metrics.webhooks(counts);
-    }
-    metrics.serve();
 }
 
 fn start_gateway(

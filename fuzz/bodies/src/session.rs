@@ -262,7 +262,7 @@ impl World {
                     self.raise(&kind);
                 }
                 Output::Verify(_) => panic!("without a verifier no token is checked"),
-                Output::Limited(_) | Output::Dropped(_) | Output::Fault { .. } => {}
+                Output::Limited(_) | Output::Counted(_) | Output::Dropped(_) | Output::Fault { .. } => {}
             }
         }
         self.is_gone = !self.has_socket && self.session.is_over();

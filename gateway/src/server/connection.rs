@@ -13,7 +13,7 @@ use super::places::{Place, UserPlace};
 use super::traces::ClientTrace;
 use crate::addresses::AddressBlock;
 use crate::framing;
-use crate::session::Session;
+use crate::session::{Session, SessionState};
 
 /// Shared by the socket's task and the links' tasks of the same worker; borrowed only between two awaits.
 pub(super) struct Connection {
@@ -36,6 +36,10 @@ pub(super) struct Connection {
     pub(super) trace: RefCell<ClientTrace>,
     /// When the worker's timer looks at it next.
     pub(super) armed: Cell<Option<Time>>,
+    /// What its session was last counted as doing.
+    pub(super) counted_as: Cell<Option<SessionState>>,
+    /// Bytes that it was last counted as not having taken.
+    pub(super) unwritten: Cell<u32>,
     /// The socket task's, while it waits.
     waker: Cell<Option<Waker>>,
 }
@@ -61,6 +65,8 @@ impl Connection {
             begun: Cell::new(None),
             armed: Cell::new(None),
             trace: RefCell::new(trace),
+            counted_as: Cell::new(None),
+            unwritten: Cell::new(0),
             waker: Cell::new(None),
         }
     }
@@ -187,6 +193,11 @@ impl Outbox {
 
     pub(super) fn ended(&self) -> Option<SocketEnd> {
         self.ended
+    }
+
+    /// Bytes that wait.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
     }
 }
 

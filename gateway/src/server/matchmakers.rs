@@ -99,6 +99,23 @@ pub enum Address {
     Unix(PathBuf),
 }
 
+impl Address {
+    fn name(&self) -> String {
+        match self {
+            Address::Tcp(endpoint) => name(endpoint),
+            Address::Tls(address) => name(address.endpoint()),
+            Address::Unix(path) => format!("unix:{}", path.display()),
+        }
+    }
+}
+
+/// Host and port only: an address is no place for secrets, but might have one.
+fn name(endpoint: &Endpoint) -> String {
+    let uri = endpoint.uri();
+    let port = uri.port().map(|port| format!(":{port}")).unwrap_or_default();
+    format!("{}://{}{port}", uri.scheme_str().unwrap_or("http"), uri.host().unwrap_or_default())
+}
+
 /// Where matchmakers are.
 #[derive(Clone, Debug)]
 pub enum Matchmakers {
@@ -116,6 +133,15 @@ impl Matchmakers {
             Matchmakers::Memory(_) => 1,
             Matchmakers::Grpc(addresses) => addresses.len(),
             Matchmakers::GrpcOver(_, endpoints) => endpoints.len(),
+        }
+    }
+
+    /// Where they are, as they were set.
+    pub(super) fn names(&self) -> Vec<String> {
+        match self {
+            Matchmakers::Memory(_) => vec!["memory".to_owned()],
+            Matchmakers::Grpc(addresses) => addresses.iter().map(Address::name).collect(),
+            Matchmakers::GrpcOver(_, endpoints) => endpoints.iter().map(name).collect(),
         }
     }
 

@@ -173,10 +173,12 @@ where
             }
             if written == 0 {
                 self.worker.stalled(self.connection);
+                self.worker.unwritten(self.connection, outbox.bytes() + self.unwritten.len());
                 return Poll::Pending;
             }
             self.connection.stalled.set(None);
         }
+        self.worker.written(self.connection);
         let flushed = Pin::new(&mut self.stream).poll_flush(cx);
         flushed.map(|result| if result.is_ok() { outbox.ended() } else { Some(SocketEnd::Abort) })
     }

@@ -30,11 +30,13 @@ use crate::session::{Output, ResumeTokens, Session, Verified};
 
 mod coalescing;
 mod ending;
+mod measuring;
 mod slots;
 mod timers;
 mod tokens;
 
 use ending::DRAIN_PACE;
+use measuring::{IsTimed, Timings};
 use slots::{LinkSlot, LinkState};
 use timers::Timers;
 
@@ -46,6 +48,8 @@ pub(super) fn run(index: usize, listener: TcpListener, shared: Arc<Shared>, stag
         Ok(runtime) => runtime,
         Err(error) => return Ended::Failed(format!("a worker's runtime can't be made: {error}")),
     };
+    // Its thread is the only one to set it.
+    let _ = shared.tallies[index].runtime.set(runtime.handle().metrics());
     let serve = async {
         match tokio::net::TcpListener::from_std(listener) {
             Ok(listener) => {
@@ -132,6 +136,7 @@ pub(super) struct Worker {
     /// Their numbers are this worker's own, so nobody can choose ones that collide.
     connections: RefCell<FxHashMap<SessionNumber, Rc<Connection>>>,
     timers: Timers,
+    timings: Timings,
     /// What sockets read into, one at a time.
     pub(super) inbox: RefCell<Box<[u8]>>,
     /// What sockets write from, one at a time.
@@ -155,6 +160,7 @@ impl Worker {
             clock,
             connections: RefCell::default(),
             timers: Timers::default(),
+            timings: Timings::default(),
             inbox: RefCell::new(vec![0; READ_AT_ONCE].into()),
             outgoing: RefCell::new(Vec::new()),
             links: (0..shared.matchmakers.count()).map(|_| LinkSlot::down_since(clock.now())).collect(),
@@ -210,6 +216,8 @@ impl Worker {
             SocketEnd::Close(CloseCode::TooBig) => self.shared.counts.refused(Refused::MessageSize),
             _ => {}
         }
+        self.tally().closed(end);
+        self.measure_socket_end(connection);
         connection.vacate();
         let is_full = self.detached.get() == MAX_DETACHED;
         self.feed(connection, |session, now| session.handle_socket_end(end.is_final() || is_full, now));
@@ -229,6 +237,7 @@ impl Worker {
         if connection.is_detached.get() {
             self.detached.set(self.detached.get() - 1);
         }
+        self.measure_end(connection);
         self.disarm(connection);
         self.connections.borrow_mut().remove(&connection.number);
     }
@@ -248,7 +257,8 @@ impl Worker {
         let mut is_news = false;
         loop {
             let Some(output) = connection.session.borrow_mut().poll_output() else { break };
-            is_news |= !matches!(output, Output::Frame { .. } | Output::Dropped(_) | Output::Limited(_));
+            is_news |=
+                !matches!(output, Output::Frame { .. } | Output::Dropped(_) | Output::Limited(_) | Output::Counted(_));
             let mut outbox = connection.outbox.borrow_mut();
             match output {
                 Output::Text(_) | Output::TextWithIce(_) if cfg!(feature = "echo") => {}
@@ -265,15 +275,22 @@ impl Worker {
                     self.verify(connection, token);
                 }
                 Output::Limited(limit) => self.shared.counts.refused(Refused::Limit(limit)),
+                Output::Counted(counted) => self.tally().counted(counted),
                 Output::Fault { id, what } => tracing::error!(id, what, "a session met a fault of ours"),
                 Output::Frame { mut kind, client_seq } => {
                     self.trace_up(connection, &mut kind);
+                    self.measure_up(connection, &kind);
                     self.push(connection.link, UpFrame { session: connection.number, client_seq, kind });
                 }
             }
         }
+        let (is_over, state) = {
+            let session = connection.session.borrow();
+            (session.is_over(), Some(session.state()))
+        };
+        self.tally().session_is(connection.counted_as.replace(state), state);
         // Most of what happens to a session is nothing that its socket would have to do.
-        if is_news || connection.session.borrow().is_over() {
+        if is_news || is_over {
             connection.wake();
         }
         self.arm(connection);
@@ -313,7 +330,11 @@ impl Worker {
                 let delivery = self.trace_down(&connection, &frame);
                 let in_span = delivery.as_ref().map(|delivery| delivery.context().attach());
                 log_match(&connection, &frame);
+                let IsTimed(is_timed) = self.measure_down(&connection, &frame.kind, now);
                 self.feed_at(now, &connection, |session, now| session.handle_frame(frame, now));
+                if is_timed {
+                    self.time_delivery(&connection, now);
+                }
                 drop(in_span);
             }
         }

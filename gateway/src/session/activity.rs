@@ -2,6 +2,7 @@
 
 use duet_proto::frame::{self, Doing, Join, Wishes};
 use duet_proto::ids::{ClientId, RoomId, TicketNumber};
+use duet_proto::json::IceState;
 use duet_proto::time::Time;
 
 use super::Session;
@@ -40,9 +41,54 @@ pub(super) struct InRoom {
     pub(super) since: Time,
     pub(super) to_partner: ToPartner,
     pub(super) from_partner: FromPartner,
+    /// When its client was told, until it answers; of a resumed session nobody knows.
+    pub(super) unanswered_since: Option<Time>,
+    /// What its client has said of the call.
+    pub(super) call: [bool; IceState::ALL.len()],
+}
+
+/// What a session is doing, as it is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SessionState {
+    /// Nothing.
+    Idle,
+    /// It wants a partner.
+    Waiting,
+    /// It has one.
+    Matched,
+    /// Any of these, without a socket.
+    Detached,
+}
+
+impl SessionState {
+    /// All there are.
+    pub const ALL: [SessionState; 4] =
+        [SessionState::Idle, SessionState::Waiting, SessionState::Matched, SessionState::Detached];
+
+    /// As metrics name it.
+    pub fn name(self) -> &'static str {
+        match self {
+            SessionState::Idle => "idle",
+            SessionState::Waiting => "waiting",
+            SessionState::Matched => "matched",
+            SessionState::Detached => "detached",
+        }
+    }
 }
 
 impl Session {
+    /// What the session is doing.
+    pub fn state(&self) -> SessionState {
+        match &self.activity {
+            _ if self.resumable.as_ref().is_some_and(|resumable| resumable.detached_since.is_some()) => {
+                SessionState::Detached
+            }
+            Activity::Idle => SessionState::Idle,
+            Activity::Seeking(_) => SessionState::Waiting,
+            Activity::InRoom(_) => SessionState::Matched,
+        }
+    }
+
     /// What the session is doing, in the words of an announcement.
     pub(super) fn doing(&self, now: Time) -> Doing {
         let announced = |place: &InRoom| {

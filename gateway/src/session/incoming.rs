@@ -5,12 +5,12 @@ use std::time::Duration;
 use duet_proto::close::CloseCode;
 use duet_proto::frame::{Forward, Up, Wishes};
 use duet_proto::ids::RoomId;
-use duet_proto::json::{ClientMessage, ErrorCode, Refusal, ServerMessage, Signal};
+use duet_proto::json::{CandidateType, ClientMessage, ErrorCode, IceState, Refusal, ServerMessage, Signal, SignalKind};
 use duet_proto::time::Time;
 
 use super::activity::{Activity, Seeking};
 use super::sequence::Full;
-use super::{Link, Output, Session};
+use super::{Counted, Link, Output, Session};
 use crate::limits::{Limit, Verdict};
 use crate::relay_only::{self, IceTransportPolicy, Judgement};
 
@@ -76,7 +76,7 @@ impl Session {
             ClientMessage::Next { room } => self.next(room.as_deref(), now),
             ClientMessage::Leave { room } => self.leave(room.as_deref(), now),
             ClientMessage::Ping { id } => self.tell(&ServerMessage::Pong { id, ack: self.taken() }),
-            ClientMessage::State { ice: _ } => {}
+            ClientMessage::State { ice, setup, candidate } => self.call_is(ice, setup, candidate),
             ClientMessage::Report { room, reason, details } => self.report(room.as_deref(), reason, details, now),
             ClientMessage::Resume { .. } => self.refuse(Refusal::unknown_type()),
         }
@@ -164,12 +164,24 @@ impl Session {
             },
         };
         let Activity::InRoom(place) = &mut self.activity else { return };
+        let is_answer = signal.kind == SignalKind::Answer;
+        if let Some(since) = place.unanswered_since.take_if(|_| is_answer) {
+            self.outputs.push_back(Output::Counted(Counted::Answered(now.since(since))));
+        }
         let text = signal.into_text(self.client);
         let (ticket, open) = (place.ticket, place.to_partner.open);
         match place.to_partner.push(text.clone(), self.handling.unwrap_or(0)) {
             Ok(seq) if open => self.push_frame(Up::Forward(Forward { ticket, seq, text })),
             Ok(_) => {}
             Err(Full) => self.refuse_unavailable(),
+        }
+    }
+
+    /// How the call goes is counted once for each room: a client's word alone must not make the figures.
+    fn call_is(&mut self, ice: IceState, setup: Option<Duration>, candidate: Option<CandidateType>) {
+        let Activity::InRoom(place) = &mut self.activity else { return };
+        if !std::mem::replace(&mut place.call[ice.place()], true) {
+            self.outputs.push_back(Output::Counted(Counted::Call { ice, setup, candidate }));
         }
     }
 

@@ -92,6 +92,8 @@ impl Session {
             since: now - matched.waited,
             to_partner: ToPartner::new(),
             from_partner: FromPartner::new(),
+            unanswered_since: Some(now),
+            call: Default::default(),
         };
         self.activity = Activity::InRoom(Box::new(place));
         true

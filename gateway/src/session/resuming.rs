@@ -163,6 +163,8 @@ fn activity(doing: Doing, unacknowledged: Vec<Bytes>, now: Time) -> Activity {
             since: now - place.join.waited,
             to_partner: ToPartner::after(place.sent, unacknowledged),
             from_partner: FromPartner::after(place.received),
+            unanswered_since: None,
+            call: Default::default(),
         })),
     }
 }

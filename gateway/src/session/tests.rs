@@ -12,6 +12,7 @@ use duet_proto::ids::{RoomId, SessionNumber, TicketNumber};
 use super::*;
 use crate::limits::{Limit, Traffic};
 
+mod counted;
 mod ice;
 mod identity;
 mod links;
@@ -27,6 +28,8 @@ struct Script {
     now: Time,
     /// What its client ran into.
     limited: Vec<Limit>,
+    /// What was counted of it.
+    counted: Vec<Counted>,
 }
 
 impl Script {
@@ -39,7 +42,7 @@ impl Script {
     }
 
     fn unlinked() -> Self {
-        let mut script = Script { session: session(1), now: Time::ZERO, limited: Vec::new() };
+        let mut script = Script { session: session(1), now: Time::ZERO, limited: Vec::new(), counted: Vec::new() };
         let ready = format!(r#"{{"type":"ready","clientId":"{}"}}"#, client(1));
         assert_eq!(script.feed(|_, _| {}), [ready]);
         script
@@ -56,9 +59,15 @@ impl Script {
     fn feed(&mut self, input: impl FnOnce(&mut Session, Time)) -> Vec<String> {
         input(&mut self.session, self.now);
         let outputs: Vec<Output> = std::iter::from_fn(|| self.session.poll_output()).collect();
-        let limit = |output: &Output| if let Output::Limited(limit) = output { Some(*limit) } else { None };
-        self.limited.extend(outputs.iter().filter_map(limit));
-        outputs.into_iter().filter(|output| limit(output).is_none()).map(written).collect()
+        for output in &outputs {
+            match output {
+                Output::Limited(limit) => self.limited.push(*limit),
+                Output::Counted(counted) => self.counted.push(*counted),
+                _ => {}
+            }
+        }
+        let is_told = |output: &Output| !matches!(output, Output::Limited(_) | Output::Counted(_));
+        outputs.into_iter().filter(is_told).map(written).collect()
     }
 
     fn says(&mut self, text: &str) -> Vec<String> {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use duet_proto::frame::{Down, DownFrame};
 use duet_proto::link::GatewayHello;
-use duet_proto::queue::{Limits, Refused, Sender};
+use duet_proto::queue::{Fill, Limits, Refused, Sender};
 use duet_proto::spans::Spans;
 use duet_proto::time::Time;
 use tokio::sync::oneshot;
@@ -121,6 +121,20 @@ impl Desk {
                 }
             }
         }
+    }
+
+    /// What waits for the gateways, on all links together.
+    pub(crate) fn queued(&self) -> Fill {
+        let fills = self.links.values().map(|outlet| outlet.down.gauge().fill());
+        fills.fold(Fill::default(), |sum, fill| Fill { items: sum.items + fill.items, bytes: sum.bytes + fill.bytes })
+    }
+
+    pub(crate) fn link_queue(&self) -> Limits {
+        self.link_queue
+    }
+
+    pub(crate) fn is_going_away(&self) -> bool {
+        self.going_away
     }
 
     /// Whether the timer must wake earlier than it will.

@@ -22,6 +22,7 @@ use tokio::time::{Instant, sleep_until};
 use super::clock::Clock;
 use super::desk::Desk;
 use super::events::Subscription;
+use super::figures::Figures;
 use super::link::{LinkEnd, OpenLink};
 use super::timer;
 use crate::{Config, LinkKey, Matchmaker};
@@ -105,6 +106,12 @@ impl Replica {
     /// Hears of everything from now on.
     pub fn events(&self) -> Subscription {
         self.shared.lock().events.subscribe()
+    }
+
+    /// What there is to measure just now.
+    pub fn figures(&self) -> Figures {
+        let desk = self.shared.lock();
+        desk.figures(self.shared.clock.now())
     }
 
     /// Ends all links and takes no new ones: gateways announce their sessions elsewhere.

@@ -22,6 +22,7 @@ mod recovery;
 mod reporting;
 mod resuming;
 mod resumption;
+mod tally;
 mod wishes;
 
 /// Runs a script under the default settings.

@@ -50,6 +50,10 @@ pub enum ClientMessage {
     State {
         /// What the client's ICE came to.
         ice: IceState,
+        /// How long it took, as the client says; more than [`bounds::CALL_SETUP`] is as good as nothing.
+        setup: Option<Duration>,
+        /// By which kind of candidate.
+        candidate: Option<CandidateType>,
     },
     /// Files a report on the partner.
     Report {
@@ -88,6 +92,72 @@ pub enum IceState {
     Disconnected,
     /// Media will not flow.
     Failed,
+}
+
+impl IceState {
+    /// All, in the order of [`place`](Self::place).
+    pub const ALL: [IceState; 3] = [IceState::Connected, IceState::Disconnected, IceState::Failed];
+
+    /// As on the wire.
+    pub fn name(self) -> &'static str {
+        match self {
+            IceState::Connected => "connected",
+            IceState::Disconnected => "disconnected",
+            IceState::Failed => "failed",
+        }
+    }
+
+    /// Its place among [`ALL`](Self::ALL), for tables.
+    pub fn place(self) -> usize {
+        self as usize
+    }
+}
+
+/// Of which kind the candidate is that a call goes by (RFC 8839 section 5.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CandidateType {
+    /// The client's own address.
+    Host,
+    /// Its address as a STUN server sees it.
+    ServerReflexive,
+    /// Its address as the partner sees it.
+    PeerReflexive,
+    /// A TURN server's.
+    Relay,
+    /// Something that no RFC knows.
+    Other,
+}
+
+impl CandidateType {
+    /// All, in the order of [`place`](Self::place).
+    pub const ALL: [CandidateType; 5] = [
+        CandidateType::Host,
+        CandidateType::ServerReflexive,
+        CandidateType::PeerReflexive,
+        CandidateType::Relay,
+        CandidateType::Other,
+    ];
+
+    /// As SDP has it.
+    pub fn name(self) -> &'static str {
+        match self {
+            CandidateType::Host => "host",
+            CandidateType::ServerReflexive => "srflx",
+            CandidateType::PeerReflexive => "prflx",
+            CandidateType::Relay => "relay",
+            CandidateType::Other => "other",
+        }
+    }
+
+    /// Its place among [`ALL`](Self::ALL), for tables.
+    pub fn place(self) -> usize {
+        self as usize
+    }
+
+    fn of(written: &str) -> Self {
+        let known = CandidateType::ALL.into_iter().find(|known| known.name() == written);
+        known.unwrap_or(CandidateType::Other)
+    }
 }
 
 impl ClientMessage {
@@ -257,9 +327,9 @@ impl Fields<'_> {
             "failed" => IceState::Failed,
             _ => return Err(field("ice", "is neither connected nor disconnected nor failed")),
         };
-        self.milliseconds("setupMs")?;
-        self.text("candidateType", bounds::CANDIDATE_TYPE)?;
-        Ok(ClientMessage::State { ice })
+        let setup = self.milliseconds("setupMs")?.map(whole_milliseconds).filter(|setup| *setup <= bounds::CALL_SETUP);
+        let candidate = self.text("candidateType", bounds::CANDIDATE_TYPE)?;
+        Ok(ClientMessage::State { ice, setup, candidate: candidate.as_deref().map(CandidateType::of) })
     }
 
     fn report(&self) -> Result<ClientMessage, Refusal> {

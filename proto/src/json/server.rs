@@ -233,6 +233,43 @@ pub enum ErrorCode {
     Internal,
 }
 
+impl ErrorCode {
+    /// All, in the order of [`place`](Self::place).
+    pub const ALL: [ErrorCode; 10] = [
+        ErrorCode::InvalidMessage,
+        ErrorCode::UnknownType,
+        ErrorCode::StaleRoom,
+        ErrorCode::NotInRoom,
+        ErrorCode::AlreadyMatched,
+        ErrorCode::Unauthorized,
+        ErrorCode::RateLimited,
+        ErrorCode::ResumeFailed,
+        ErrorCode::Unavailable,
+        ErrorCode::Internal,
+    ];
+
+    /// As on the wire.
+    pub fn name(self) -> &'static str {
+        match self {
+            ErrorCode::InvalidMessage => "invalid-message",
+            ErrorCode::UnknownType => "unknown-type",
+            ErrorCode::StaleRoom => "stale-room",
+            ErrorCode::NotInRoom => "not-in-room",
+            ErrorCode::AlreadyMatched => "already-matched",
+            ErrorCode::Unauthorized => "unauthorized",
+            ErrorCode::RateLimited => "rate-limited",
+            ErrorCode::ResumeFailed => "resume-failed",
+            ErrorCode::Unavailable => "unavailable",
+            ErrorCode::Internal => "internal",
+        }
+    }
+
+    /// Its place among [`ALL`](Self::ALL), for tables.
+    pub fn place(self) -> usize {
+        self as usize
+    }
+}
+
 impl Refusal {
     /// The message breaks the protocol; `message` names the field.
     pub fn invalid(message: String) -> Self {

@@ -47,10 +47,14 @@ impl Counts {
     pub(crate) fn totals(&self) -> [(&'static str, &'static str, u64); 4] {
         let Figures { delivered, retried, failed, dropped, queued: _ } = &*self.0;
         [
-            ("webhooks_delivered", "Webhooks that the receiver has taken", delivered),
-            ("webhooks_retried", "Tries to deliver a webhook after its first", retried),
-            ("webhooks_failed", "Webhooks that the receiver refused, or that were tried as often as may be", failed),
-            ("webhooks_dropped", "Webhooks for which the queue had no room, or the end no time", dropped),
+            ("duet_webhooks_delivered", "Webhooks that the receiver has taken", delivered),
+            ("duet_webhooks_retried", "Tries to deliver a webhook after its first", retried),
+            (
+                "duet_webhooks_failed",
+                "Webhooks that the receiver refused, or that were tried as often as may be",
+                failed,
+            ),
+            ("duet_webhooks_dropped", "Webhooks for which the queue had no room, or the end no time", dropped),
         ]
         .map(|(name, what, count)| (name, what, count.load(Ordering::Relaxed)))
     }

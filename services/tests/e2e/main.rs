@@ -21,6 +21,7 @@ mod metrics;
 mod mutual_tls;
 mod phone;
 mod process;
+mod prometheus;
 mod proxies;
 mod queries;
 mod query_access;

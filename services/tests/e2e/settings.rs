@@ -20,6 +20,9 @@ fn a_bad_setting_is_named_and_ends_with_64() {
         (&["matchmaker"], ("LOG_FORMAT", "xml"), "LOG_FORMAT"),
         (&["gateway"], ("LOG_QUEUE_LINES", "0"), "LOG_QUEUE_LINES"),
         (&["gateway"], ("LOG_ADDRESSES", "some"), "LOG_ADDRESSES"),
+        (&["gateway"], ("OTEL_EXPORTER_OTLP_ENDPOINT", "nonsense"), "OTEL_EXPORTER_OTLP_ENDPOINT"),
+        (&["standalone"], ("OTEL_METRIC_EXPORT_INTERVAL", "0"), "--otel-metric-export-interval"),
+        (&["matchmaker"], ("OTEL_METRICS_EXPORTER", "console"), "--otel-metrics-exporter"),
         (&["--nonsense"], ("UNUSED", ""), "--nonsense"),
         (&["nonsense"], ("UNUSED", ""), "nonsense"),
     ] {

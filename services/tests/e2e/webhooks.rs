@@ -27,7 +27,8 @@ fn flags<'a>(url: &'a str, others: &[&'a str]) -> Vec<&'a str> {
 async fn counted(metrics: &str, name: &str, count: u64) {
     let reached = async {
         loop {
-            let now = value(&get(metrics, "/metrics").await.body, &format!("duet_webhooks_{name} "));
+            let now = value(&get(metrics, "/metrics").await.body, &format!("duet_webhooks_{name}"));
+            let count = count as f64;
             assert!(now <= count, "{name} is {now}");
             if now == count {
                 return;

@@ -62,6 +62,7 @@ impl Worker {
 
     /// A link came up: all its sessions are announced on it.
     pub(in crate::server) fn link_up(&self, link: usize, sender: Sender<UpFrame>) {
+        self.tally().links[link].is_up(sender.gauge());
         *self.links[link].state.borrow_mut() = LinkState::Up(sender);
         self.shared.readiness.link_up(self.index);
         self.feed_all(link, Session::handle_link_up);
@@ -69,6 +70,7 @@ impl Worker {
 
     /// A link broke.
     pub(in crate::server) fn link_down(&self, link: usize) {
+        self.measure_link_end(link);
         *self.links[link].state.borrow_mut() = LinkState::DownSince(self.clock.now());
         self.shared.readiness.link_down(self.index);
         self.closed.notify_one();

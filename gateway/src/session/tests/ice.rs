@@ -17,7 +17,7 @@ fn with_ice(script: &mut Script, input: impl FnOnce(&mut Session, Time)) -> Vec<
 
 #[test]
 fn ready_and_matched_carry_ice_servers_and_nothing_else_does() {
-    let mut script = Script { session: session(1), now: Time::ZERO, limited: Vec::new() };
+    let mut script = Script { session: session(1), now: Time::ZERO, limited: Vec::new(), counted: Vec::new() };
     let ready = format!(r#"{{"type":"ready","clientId":"{}"}}"#, client(1));
     assert_eq!(with_ice(&mut script, Session::handle_link_up), [ready]);
     let available = with_ice(&mut script, |session, now| session.handle_text(r#"{"type":"available"}"#, now));

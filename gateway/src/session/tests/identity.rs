@@ -11,7 +11,7 @@ pub(super) fn script(required: bool) -> Script {
     let identity = IdentityConfig { verifies: true, required, ..IdentityConfig::default() };
     let config = SessionConfig { identity, ..SessionConfig::default() };
     let session = Session::new(Arc::new(config), client(1), Time::ZERO, Duration::ZERO, None, Time::ZERO);
-    let mut script = Script { session, now: Time::ZERO, limited: Vec::new() };
+    let mut script = Script { session, now: Time::ZERO, limited: Vec::new(), counted: Vec::new() };
     script.feed(super::super::Session::handle_link_up);
     script
 }

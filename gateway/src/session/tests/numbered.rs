@@ -21,7 +21,7 @@ impl Script {
         let config = Arc::new(SessionConfig { resume_window, ..SessionConfig::default() });
         let tokens = ResumeTokens { first: token(1), next: token(2) };
         let session = Session::new(config, client(1), Time::ZERO, Duration::ZERO, Some(tokens), Time::ZERO);
-        let mut script = Script { session, now: Time::ZERO, limited: Vec::new() };
+        let mut script = Script { session, now: Time::ZERO, limited: Vec::new(), counted: Vec::new() };
         let ready = script.feed(|_, _| {}).concat();
         assert!(ready.starts_with(r#"{"type":"ready","clientId""#), "{ready}");
         let window = resume_window.as_millis();

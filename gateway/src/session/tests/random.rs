@@ -86,7 +86,12 @@ impl Judge {
             Output::Text(text) | Output::TextWithIce(text) => self.told(str::from_utf8(&text).unwrap()),
             Output::Frame { kind, .. } => self.framed(kind),
             Output::Close(_) | Output::Abort => self.closed = true,
-            Output::Ping | Output::Limited(_) | Output::Verify(_) | Output::Fault { .. } | Output::Dropped(_) => {}
+            Output::Ping
+            | Output::Limited(_)
+            | Output::Counted(_)
+            | Output::Verify(_)
+            | Output::Fault { .. }
+            | Output::Dropped(_) => {}
         }
     }
 
@@ -161,7 +166,7 @@ fn frame_of(heard: &Heard, session: &Session, sent: u64) -> Down {
 proptest! {
     #[test]
     fn the_client_is_told_a_story_that_makes_sense(inputs in prop::collection::vec(input(), 1..150)) {
-        let mut script = Script { session: session(1), now: Time::ZERO, limited: Vec::new() };
+        let mut script = Script { session: session(1), now: Time::ZERO, limited: Vec::new(), counted: Vec::new() };
         let mut judge = Judge::default();
         for input in inputs {
             let now = script.now;

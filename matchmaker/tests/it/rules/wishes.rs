@@ -1,5 +1,10 @@
 //! Tags, regions, patience, priority, whom to avoid, whom one has met lately.
 
+use duet_matchmaker::{LinkKey, Matchmaker};
+use duet_proto::frame::{Attach, Avoided, Doing, Identity, Join, PoolName, Preferences, Up, UpFrame, Wishes};
+use duet_proto::ids::{BootId, SessionNumber};
+use duet_proto::link::GatewayHello;
+
 use super::*;
 
 /// The default settings, but nobody is told how it stands from time to time.
@@ -383,53 +388,72 @@ fn a_pool_that_is_not_listed_is_refused() {
     );
 }
 
-/// More than a look goes through stand before the one who suits.
+/// A machine with sessions of two links, the first so many on link 1, each a user.
+struct Many {
+    machine: Matchmaker,
+    links: [LinkKey; 2],
+    on_first: u64,
+}
+
+impl Many {
+    fn attached(on_first: u64, on_second: u64, user: impl Fn(u64) -> String) -> Self {
+        let mut machine = Matchmaker::new(crate::world::config(), [1; 32]);
+        let links = ["one", "other"].map(|gateway| {
+            let boot = BootId::from_random([1; 16]);
+            machine.link_up(GatewayHello { gateway: gateway.into(), boot, worker: 0 }, at("0"))
+        });
+        let mut many = Many { machine, links, on_first };
+        for number in 1..=on_first + on_second {
+            let mut id = [0; 16];
+            id[..8].copy_from_slice(&number.to_be_bytes());
+            let identity = Some(Identity { verified: true, ..Identity::unverified(user(number)) });
+            let client = ClientId::from_random(id);
+            let attach = Attach { client, identity, attempt: 0, doing: Doing::Idle, resumable: None };
+            many.send(number, Up::Attach(Box::new(attach)), "0");
+        }
+        many
+    }
+
+    fn join(&mut self, number: u64, avoid: Option<&str>, second: &str) {
+        let avoid = avoid.map(|user| Avoided::new(user).unwrap()).into_iter().collect();
+        let wishes = Wishes::new(PoolName::default(), Preferences { avoid, ..Preferences::default() });
+        self.send(number, Up::Join(Join { attempt: 1, wishes, waited: Duration::ZERO }), second);
+    }
+
+    fn send(&mut self, number: u64, kind: Up, second: &str) {
+        let link = self.links[usize::from(number > self.on_first)];
+        let frame = UpFrame { session: SessionNumber(number), client_seq: 0, kind };
+        self.machine.handle_frame(link, frame, at(second));
+    }
+
+    fn rooms(&self) -> usize {
+        self.machine.stats(at("100")).rooms
+    }
+}
+
+/// All of the crowd is one user, which does not meet itself; two wait behind it, for somebody who is not of the crowd.
 #[test]
 fn who_is_not_seen_at_the_first_look_is_found_a_little_later() {
-    let mut machine = duet_matchmaker::Matchmaker::new(crate::world::config(), [1; 32]);
-    let boot = duet_proto::ids::BootId::from_random([1; 16]);
-    let hello = duet_proto::link::GatewayHello { gateway: "g".into(), boot, worker: 0 };
-    let link = machine.link_up(hello, at("0"));
-    let send = |machine: &mut duet_matchmaker::Matchmaker, number: u64, kind: duet_proto::frame::Up, second: &str| {
-        let session = duet_proto::ids::SessionNumber(number);
-        machine.handle_frame(link, duet_proto::frame::UpFrame { session, client_seq: 0, kind }, at(second));
-    };
-    let user = |number: u64| if number <= 200 { "crowd".to_owned() } else { format!("u{number}") };
-    // All of the crowd is one user, which does not meet itself; the last one waits behind it, for somebody who is not of the crowd.
-    for number in 1..=202u64 {
-        let mut id = [0; 16];
-        id[..8].copy_from_slice(&number.to_be_bytes());
-        let identity =
-            duet_proto::frame::Identity { verified: true, ..duet_proto::frame::Identity::unverified(user(number)) };
-        let doing = duet_proto::frame::Doing::Idle;
-        let (client, identity) = (ClientId::from_random(id), Some(identity));
-        let attach = duet_proto::frame::Attach { client, identity, attempt: 0, doing, resumable: None };
-        send(&mut machine, number, duet_proto::frame::Up::Attach(Box::new(attach)), "0");
-    }
-    let join = |wish: &str| {
-        duet_proto::frame::Up::Join(duet_proto::frame::Join {
-            attempt: 1,
-            wishes: crate::world::wishes(wish),
-            waited: Duration::ZERO,
-        })
-    };
-    for number in 1..=200 {
-        send(&mut machine, number, join("default"), "1");
-    }
-    let crowd = duet_proto::frame::Avoided::new("crowd").unwrap();
-    let preferences = duet_proto::frame::Preferences { avoid: vec![crowd], ..Default::default() };
-    let wishes = duet_proto::frame::Wishes::new(duet_proto::frame::PoolName::default(), preferences);
-    for number in [201, 202] {
-        let join = duet_proto::frame::Join { attempt: 1, wishes: wishes.clone(), waited: Duration::ZERO };
-        send(&mut machine, number, duet_proto::frame::Up::Join(join), "2");
-    }
-    assert_eq!(machine.stats(at("2")).rooms, 0, "they are too far apart");
+    let mut many = Many::attached(202, 0, |number| if number <= 200 { "crowd".into() } else { format!("u{number}") });
+    (1..=200).for_each(|number| many.join(number, None, "1"));
+    many.join(201, Some("crowd"), "2");
+    many.join(202, Some("crowd"), "2");
+    assert_eq!(many.rooms(), 0, "they are too far apart");
     for second in 3..10 {
-        assert!(
-            machine.poll_timeout().is_some_and(|due| due <= at(&second.to_string()))
-                || machine.stats(at("9")).rooms == 1
-        );
-        machine.handle_timeout(at(&second.to_string()));
+        let second = second.to_string();
+        let is_due = many.machine.poll_timeout().is_some_and(|due| due <= at(&second));
+        assert!(is_due || many.rooms() == 1);
+        many.machine.handle_timeout(at(&second));
     }
-    assert_eq!(machine.stats(at("10")).rooms, 1);
+    assert_eq!(many.rooms(), 1);
+}
+
+#[test]
+fn however_many_are_absent_who_is_there_is_met_at_once() {
+    let mut many = Many::attached(200, 2, |_| "crowd".into());
+    (1..=201).for_each(|number| many.join(number, None, "1"));
+    many.send(202, Up::Identify(Identity::unverified("somebody else".into())), "1");
+    many.machine.link_down(many.links[0], at("2"));
+    many.join(202, None, "2");
+    assert_eq!(many.rooms(), 1);
 }

@@ -261,7 +261,12 @@ impl World {
                     let link = place.link.as_mut().expect("frames come only while there is a link");
                     link.up.push_back(UpFrame { session: number, client_seq, kind });
                 }
-                Output::Ping | Output::Abort | Output::Limited(_) | Output::Verify(_) | Output::Dropped(_) => {}
+                Output::Ping
+                | Output::Abort
+                | Output::Limited(_)
+                | Output::Counted(_)
+                | Output::Verify(_)
+                | Output::Dropped(_) => {}
                 Output::Fault { what, .. } => panic!("a fault: {what}"),
             }
         }
