@@ -61,7 +61,7 @@ async fn a_log_that_nobody_reads_stops_nobody_and_what_it_loses_is_counted() {
     let duet = Duet::start_unread(&[&["standalone"], GATEWAY, &flags].concat(), &[("RUST_LOG", "trace")]);
     let gateway = duet.address("WebSocket");
     let mut pairs = Vec::new();
-    while value(&get(&metrics, "/metrics").await.body, "duet_log_lines_lost_total ") == 0.0 {
+    while value(&get(&metrics, "/metrics").await.body, "duet_log_lines_lost_total") == 0.0 {
         pairs.push(pair(&gateway).await);
     }
     // Nothing more is written by now, and all the same:

@@ -134,15 +134,15 @@ async fn where_both_are_recorded_each_trace_is_whole_and_names_the_other() {
         assert_eq!(linked, [(&other.span.trace_id, &other.span.span_id)]);
         assert_eq!(named(&seen, "deliver matched").iter().filter(its).count(), 2);
     }
-    // What does not come to a match has an end, too, and is exported at the latest when the process ends.
+    // What does not come to a match has an end, too.
     let mut third = Client::connect(&duet.addresses()[0]).await;
     third.say(r#"{"type":"available","pool":"another"}"#).await;
     third.expect("waiting").await;
     third.say(r#"{"type":"leave"}"#).await;
     third.hears_nothing().await;
+    let seen = collector.sees(9).await;
     drop((waiter, comer));
     duet.end();
-    let seen = collector.seen();
     assert!(named(&seen, "wish").iter().any(|seen| seen.attribute("duet.outcome").as_deref() == Some("left")));
 }
 
