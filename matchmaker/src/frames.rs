@@ -132,7 +132,7 @@ impl Matchmaker {
             State::Waiting | State::InRoom(_) | State::InHalfRoom(_) => {
                 let wish = self.sessions[session].wish();
                 // Whoever asks for the same goes on insisting; whoever asks for something else begins to.
-                (wish.turn, if wish.wishes == join.wishes { wish.asked } else { now })
+                (wish.turn, if wish.wishes.asks_as(&join.wishes) { wish.asked } else { now })
             }
         };
         let mut seekers = vec![session];

@@ -8,6 +8,7 @@ use std::time::Duration;
 use duet_proto::frame::{Down, Identity, Matched, PartnerLeftReason};
 use duet_proto::ids::{ClientId, RoomId};
 use duet_proto::time::Time;
+use duet_proto::trace::MatchTraces;
 use rand::Rng;
 
 use crate::deadlines::Timer;
@@ -239,8 +240,14 @@ impl Matchmaker {
             waited: now.since(self.sessions[session].wish().turn.queued),
             shown: self.sessions[room.partner_of(session)].proved().map(shown),
             tags: self.shared_tags(session, room.partner_of(session)),
+            traces: self.traces(session, room.partner_of(session)),
         };
         self.tell(session, Down::Matched(matched));
+    }
+
+    fn traces(&self, session: SessionKey, partner: SessionKey) -> Option<Box<MatchTraces>> {
+        let trace = |session: SessionKey| self.sessions[session].wish.as_ref()?.wishes.trace.as_deref();
+        MatchTraces::of(trace(session), trace(partner))
     }
 
     fn new_room_id(&mut self) -> RoomId {

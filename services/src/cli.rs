@@ -18,10 +18,12 @@ mod otlp;
 mod proxies;
 mod secret;
 mod simulate;
+mod telemetry;
 #[cfg(test)]
 mod tests;
 mod tls;
 mod tool;
+mod traces;
 mod turn;
 mod values;
 mod watching;
@@ -31,6 +33,7 @@ pub(crate) use gateway::GatewayArgs;
 pub(crate) use matchmaker::MatchmakerArgs;
 use otlp::OtlpArgs;
 pub(crate) use simulate::Simulate;
+pub(crate) use telemetry::{LogArgs, LogFormat, TelemetryArgs};
 pub(crate) use tls::{LinkTlsArgs, PortAccess, PortArgs, TlsArgs};
 pub(crate) use tool::{Filtered, Listed, Server, ToolVerb, Trust, Watch};
 pub(crate) use values::{MatchmakerUrl, MatchmakerUrls, is_of_this_host};
@@ -97,6 +100,8 @@ pub(crate) struct Standalone {
     pub(crate) link: LinkArgs,
     #[command(flatten)]
     pub(crate) drain: DrainArgs,
+    #[command(flatten)]
+    pub(crate) telemetry: TelemetryArgs,
 }
 
 #[derive(Debug, Args)]
@@ -116,6 +121,8 @@ pub(crate) struct Gateway {
     pub(crate) link: LinkArgs,
     #[command(flatten)]
     pub(crate) drain: DrainArgs,
+    #[command(flatten)]
+    pub(crate) telemetry: TelemetryArgs,
 }
 
 #[derive(Debug, Args)]
@@ -139,6 +146,8 @@ pub(crate) struct Matchmaker {
     pub(crate) link: LinkArgs,
     #[command(flatten)]
     pub(crate) drain: DrainArgs,
+    #[command(flatten)]
+    pub(crate) telemetry: TelemetryArgs,
 }
 
 #[derive(Debug, Args)]

@@ -19,7 +19,7 @@ use tonic::{Code, Status};
 use tower::Service;
 use webpki::EndEntityCert;
 
-use super::administration::SetLogFilter;
+use super::log_filter::LogFilter;
 use super::refusals::refusal;
 use super::seldom::Seldom;
 
@@ -117,7 +117,7 @@ pub struct AdminAccess {
     /// Who asks must have a certificate with one of these names.
     pub names: Option<Arc<[String]>>,
     /// How the log is set, if a call may do that.
-    pub set_log_filter: Option<SetLogFilter>,
+    pub log_filter: Option<LogFilter>,
 }
 
 impl AdminAccess {

@@ -1,6 +1,5 @@
 //! What operators may do: the service `duet.v1.Admin`. Each call is logged with who made it.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use duet_proto::bounds::USER_ID;
@@ -9,6 +8,7 @@ use duet_proto::v1::admin_server::Admin;
 use tonic::{Code, Extensions, Request, Response, Status};
 
 use super::access::Peer;
+use super::log_filter::LogFilter;
 use super::paging::{Listing, Page};
 use super::queries::{no_room, no_session};
 use super::refusals::{exhausted, invalid, not_found, refusal};
@@ -16,13 +16,10 @@ use super::replica::Replica;
 use super::{answers, names, pools};
 use crate::{Explanation, Obstacle};
 
-/// Sets what is logged; the error says what is wrong with the filter.
-pub type SetLogFilter = Arc<dyn Fn(&str) -> Result<(), String> + Send + Sync>;
-
 /// The service.
 pub(crate) struct AdminService {
     pub(crate) replica: Replica,
-    pub(crate) set_log_filter: Option<SetLogFilter>,
+    pub(crate) log_filter: Option<LogFilter>,
 }
 
 #[tonic::async_trait]
@@ -151,11 +148,11 @@ impl Admin for AdminService {
     ) -> Result<Response<v1::SetLogFilterResponse>, Status> {
         let (caller, v1::SetLogFilterRequest { filter }) = opened(request);
         let not_offered = || not_offered("LOG_FILTER_NOT_OFFERED", "this process's log can't be set by a call");
-        let set = self.set_log_filter.as_ref().ok_or_else(not_offered)?;
+        let log_filter = self.log_filter.as_ref().ok_or_else(not_offered)?;
         if filter.is_empty() || filter.len() > FILTER_BYTES {
             return Err(invalid("filter", format!("has not 1 to {FILTER_BYTES} characters")));
         }
-        set(&filter).map_err(|why| invalid("filter", format!("can't be used: {why}")))?;
+        log_filter.set(&filter).map_err(|why| invalid("filter", format!("can't be used: {why}")))?;
         tracing::info!(?caller, filter, "admin: set log filter");
         Ok(Response::new(v1::SetLogFilterResponse {}))
     }

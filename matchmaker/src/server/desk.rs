@@ -6,11 +6,13 @@ use std::sync::Arc;
 use duet_proto::frame::{Down, DownFrame};
 use duet_proto::link::GatewayHello;
 use duet_proto::queue::{Fill, Limits, Refused, Sender};
+use duet_proto::spans::Spans;
 use duet_proto::time::Time;
 use tokio::sync::oneshot;
 
 use super::events::Events;
 use super::link::LinkEnd;
+use super::traces::MatchSpans;
 use super::waits::Waits;
 use crate::{Event, LinkKey, Matchmaker, Output, Quarantined, Report, RoomEnded};
 
@@ -26,6 +28,7 @@ pub(crate) struct Desk {
     going_away: bool,
     pub(crate) events: Events,
     pub(crate) waits: Arc<Waits>,
+    spans: MatchSpans,
 }
 
 /// Where a link's frames and its end go.
@@ -38,9 +41,17 @@ struct Outlet {
 }
 
 impl Desk {
-    pub(crate) fn new(machine: Matchmaker, link_queue: Limits, event_backlog: usize) -> Self {
-        let (events, waits) = (Events::new(event_backlog), Arc::default());
-        Desk { machine, link_queue, links: BTreeMap::new(), armed: None, going_away: false, events, waits }
+    pub(crate) fn new(machine: Matchmaker, link_queue: Limits, event_backlog: usize, spans: Option<Spans>) -> Self {
+        Desk {
+            machine,
+            link_queue,
+            links: BTreeMap::new(),
+            armed: None,
+            going_away: false,
+            events: Events::new(event_backlog),
+            waits: Arc::default(),
+            spans: MatchSpans::new(spans),
+        }
     }
 
     /// A link begins, unless this matchmaker is going away. Its end is told to the receiver.
@@ -98,6 +109,7 @@ impl Desk {
                         log_event(&event);
                         if let Event::Matched(made) = &*event {
                             self.waits.add(&made.pool, made.waited, now);
+                            self.spans.made(made);
                         }
                         self.events.tell(*event);
                     }
@@ -140,9 +152,14 @@ impl Desk {
     }
 
     /// Queues a frame, unless its link has been ended in this drain.
-    fn push(&self, link: LinkKey, frame: DownFrame) -> Result<(), LinkEnd> {
+    fn push(&mut self, link: LinkKey, mut frame: DownFrame) -> Result<(), LinkEnd> {
         let Some(outlet) = self.links.get(&link) else { return Ok(()) };
+        let in_span = match &mut frame.kind {
+            Down::Matched(matched) => self.spans.told(matched),
+            _ => None,
+        };
         log_decision(&outlet.gateway, &frame);
+        drop(in_span);
         outlet.down.push(frame).map_err(|refused| match refused {
             Refused::Full => LinkEnd::TooSlow,
             Refused::Closed => LinkEnd::Lost,

@@ -11,6 +11,7 @@ use duet_proto::frame::DownFrame;
 use duet_proto::ids::BootId;
 use duet_proto::link::{self, GatewayEnd, GatewayHello, MatchmakerHello};
 use duet_proto::queue::{Limits, Sender};
+use duet_proto::spans::Spans;
 use duet_proto::time::Time;
 use futures_util::StreamExt;
 use rand::TryRng;
@@ -45,6 +46,8 @@ pub(crate) struct Shared {
     leaving: watch::Sender<bool>,
     /// Whether an operator has asked for the process's end.
     drain: watch::Sender<bool>,
+    /// What makes spans.
+    spans: Option<Spans>,
     /// Tells the timer that its deadline has moved up, or that there is nothing left to time.
     rearm: Arc<Notify>,
 }
@@ -58,15 +61,24 @@ impl Replica {
     ///
     /// Outside a tokio runtime, or when the operating system gives no random bytes.
     pub fn start(name: impl Into<String>, config: Config) -> Self {
+        Replica::start_traced(name, config, None)
+    }
+
+    /// The same, and whatever wish says to be recorded is, as far as its match.
+    ///
+    /// # Panics
+    ///
+    /// Likewise.
+    pub fn start_traced(name: impl Into<String>, config: Config, spans: Option<Spans>) -> Self {
         let hello = MatchmakerHello { replica: name.into(), boot: BootId::from_random(random()), engine: None };
         let link_queue = config.link_queue;
-        let event_backlog = config.event_backlog;
-        let desk = Desk::new(Matchmaker::new(config, random()), link_queue, event_backlog);
+        let desk =
+            Desk::new(Matchmaker::new(config.clone(), random()), link_queue, config.event_backlog, spans.clone());
         let (waits, desk) = (desk.waits.clone(), Mutex::new(desk));
         let (leaving, drain) = (watch::Sender::new(false), watch::Sender::new(false));
         let rearm = Arc::new(Notify::new());
         let (clock, again) = (Clock::start(), rearm.clone());
-        let shared = Arc::new(Shared { hello, link_queue, clock, desk, waits, leaving, drain, rearm: again });
+        let shared = Arc::new(Shared { hello, link_queue, clock, desk, waits, leaving, drain, spans, rearm: again });
         tokio::spawn(timer::run(Arc::downgrade(&shared), rearm));
         Replica { shared }
     }
@@ -74,6 +86,11 @@ impl Replica {
     /// Who this is, as gateways are told.
     pub fn hello(&self) -> &MatchmakerHello {
         &self.shared.hello
+    }
+
+    /// What makes spans, if anything does.
+    pub(crate) fn spans(&self) -> Option<Spans> {
+        self.shared.spans.clone()
     }
 
     /// What may wait for a link's gateway.

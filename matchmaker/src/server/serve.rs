@@ -34,6 +34,7 @@ use super::queries::MatchmakerService;
 use super::replica::Replica;
 use super::signaling::SignalingService;
 use super::tls::{PortTls, Secured};
+use super::traced::Traced;
 use super::watching::Watchers;
 
 /// Bounds of the gRPC port that an operator may set.
@@ -244,7 +245,7 @@ impl Replica {
 
     /// Administration.
     fn add_admin(&self, routes: Routes, config: PortConfig, access: &AdminAccess, port: Clients) -> Routes {
-        let service = AdminService { replica: self.clone(), set_log_filter: access.set_log_filter.clone() };
+        let service = AdminService { replica: self.clone(), log_filter: access.log_filter.clone() };
         let admin =
             AdminServer::new(service).max_decoding_message_size(REQUEST_BYTES).max_encoding_message_size(ANSWER_BYTES);
         let inner = Patience { inner: admin, answer_within: config.answer_within };
@@ -267,8 +268,9 @@ impl Replica {
         let v1alpha = reflection().build_v1alpha().expect(VALID).max_decoding_message_size(REQUEST_BYTES);
 
         let answer_within = config.answer_within;
+        let matchmaker = Traced { inner: Patience { inner: matchmaker, answer_within }, spans: self.spans() };
         routes
-            .add_service(Guarded { inner: Patience { inner: matchmaker, answer_within }, demands: demands.clone() })
+            .add_service(Guarded { inner: matchmaker, demands: demands.clone() })
             .add_service(Guarded { inner: Patience { inner: v1, answer_within }, demands: demands.clone() })
             .add_service(Guarded { inner: Patience { inner: v1alpha, answer_within }, demands: demands.clone() })
     }

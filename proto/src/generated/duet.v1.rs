@@ -343,6 +343,9 @@ pub struct Wishes {
     /// brings it within the operator's bound.
     #[prost(uint32, tag = "6")]
     pub head_start_ms: u32,
+    /// The span that wishes, if it is recorded: 25 bytes, trace id, span id and flags of W3C Trace Context; else empty.
+    #[prost(bytes = "bytes", tag = "7")]
+    pub trace_context: ::prost::bytes::Bytes,
 }
 /// Leaves the partner, who gets `PartnerLeft` with reason NEXT, and asks for another.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -508,6 +511,12 @@ pub struct Matched {
     /// The tags that both had asked for.
     #[prost(string, repeated, tag = "7")]
     pub tags: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// The span that is told of the match, if it is recorded: as in `Wishes`.
+    #[prost(bytes = "bytes", tag = "8")]
+    pub trace_context: ::prost::bytes::Bytes,
+    /// The same in the trace of the partner.
+    #[prost(bytes = "bytes", tag = "9")]
+    pub partner_trace_context: ::prost::bytes::Bytes,
 }
 /// The room is over.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]

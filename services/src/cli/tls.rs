@@ -170,7 +170,7 @@ impl PortArgs {
         };
         let query_tokens = tokens("QUERY_TOKEN_FILE", &self.query_token_file)?;
         let admin_tokens = tokens("ADMIN_TOKEN_FILE", &self.admin.admin_token_file)?;
-        let admin = AdminAccess { tokens: admin_tokens, names: self.admin_names()?, set_log_filter: None };
+        let admin = AdminAccess { tokens: admin_tokens, names: self.admin_names()?, log_filter: None };
         Ok(PortAccess { links, queries, tokens: query_tokens, admin })
     }
 

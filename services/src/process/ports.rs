@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use duet_matchmaker::server::{Door, PortTls, Ports};
+use duet_matchmaker::server::{AdminAccess, Door, LogFilter, PortTls, Ports};
 use tokio::net::{TcpListener, UnixListener};
 
 use crate::cli::{PortAccess, PortArgs};
@@ -36,8 +36,9 @@ impl BoundPorts {
         self.links.is_some() || self.queries.is_some()
     }
 
-    pub(super) fn with_unix(self, unix: Option<UnixListener>) -> Ports {
-        Ports { unix, ..self.ports }
+    pub(super) fn with_unix(self, unix: Option<UnixListener>, log_filter: LogFilter) -> Ports {
+        let admin = AdminAccess { log_filter: Some(log_filter), ..self.ports.admin };
+        Ports { unix, admin, ..self.ports }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use duet_matchmaker::server::{AdminAccess, Door, Ports, QueryTokens};
+use duet_matchmaker::server::{AdminAccess, Door, LogFilter, Ports, QueryTokens};
 use duet_proto::frame::{Down, Identity, PartnerLeftReason, PoolRefusal, SessionEndedReason};
 use duet_proto::v1;
 use duet_proto::v1::admin_client::AdminClient;
@@ -222,14 +222,14 @@ async fn a_paused_pool_refuses_newcomers_and_matches_nobody_until_it_is_resumed(
 async fn a_drain_is_asked_for_and_the_log_is_set_where_the_process_offers_it() {
     let set = Arc::new(Mutex::new(Vec::new()));
     let kept = set.clone();
-    let set_log_filter: duet_matchmaker::server::SetLogFilter = Arc::new(move |filter: &str| {
+    let log_filter = LogFilter::new(Arc::new(move |filter: &str| {
         if filter == "nonsense" {
             return Err("no filter".to_owned());
         }
         kept.lock().unwrap().push(filter.to_owned());
         Ok(())
-    });
-    let running = start_with(AdminAccess { set_log_filter: Some(set_log_filter), ..AdminAccess::default() }).await;
+    }));
+    let running = start_with(AdminAccess { log_filter: Some(log_filter), ..AdminAccess::default() }).await;
     let mut admin = admin(&running).await;
     call!(admin, set_log_filter, v1::SetLogFilterRequest { filter: "debug".into() }).unwrap();
     for filter in ["nonsense", ""] {
