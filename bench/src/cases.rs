@@ -87,6 +87,7 @@ fn session() -> Session {
         waited: Duration::ZERO,
         shown: None,
         tags: Box::default(),
+        traces: None,
     };
     session.handle_frame(down(Down::Matched(matched)), at());
     drain(&mut session);

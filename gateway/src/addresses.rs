@@ -121,6 +121,13 @@ impl From<IpAddr> for AddressBlock {
     }
 }
 
+impl AddressBlock {
+    /// The address, of IPv6 the block's first, for whoever has asked to see it.
+    pub fn address(self) -> IpAddr {
+        self.0.to_canonical()
+    }
+}
+
 /// Whole addresses belong to people, so they are not shown unless asked for.
 impl fmt::Debug for AddressBlock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -110,22 +110,22 @@ pub enum Verdict {
 
 /// A bucket of tokens, as full as when it was counted last.
 #[derive(Clone, Copy, Debug)]
-struct Bucket {
+pub(crate) struct Bucket {
     tokens: f32,
 }
 
 impl Bucket {
-    fn full(burst: u32) -> Self {
+    pub(crate) fn full(burst: u32) -> Self {
         Bucket { tokens: whole(burst) }
     }
 
     /// Adds what the time since it was counted last has brought.
-    fn fill(&mut self, elapsed: Duration, rate: u32, burst: u32) {
+    pub(crate) fn fill(&mut self, elapsed: Duration, rate: u32, burst: u32) {
         self.tokens = (self.tokens + elapsed.as_secs_f32() * whole(rate)).min(whole(burst.max(1)));
     }
 
     /// Takes so many, if they are there. Without a rate there always are.
-    fn take(&mut self, count: u32, rate: u32) -> bool {
+    pub(crate) fn take(&mut self, count: u32, rate: u32) -> bool {
         let has_enough = rate == 0 || self.tokens >= whole(count);
         if has_enough && rate > 0 {
             self.tokens -= whole(count);

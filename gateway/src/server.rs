@@ -7,8 +7,8 @@
 use std::io;
 use std::net::TcpListener;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -44,6 +44,7 @@ mod routes;
 mod socket;
 mod tally;
 mod tls;
+mod traces;
 mod verifier;
 mod worker;
 
@@ -55,12 +56,14 @@ pub use figures::{Figures, LinkFigures, Passed};
 pub use http_client::HttpClient;
 use ice::Ice;
 pub use listen::bind;
-pub use matchmakers::{Address, Carrier, Connector, Matchmakers, MemoryDialer};
+pub use matchmakers::{Address, Carrier, Connector, Matchmakers, MemoryDialer, sources};
 use places::Places;
 use readiness::Readiness;
 pub use tally::ClientClose;
 use tally::Tally;
 pub use tls::{Tls, TlsAddress};
+pub use traces::TraceSettings;
+use traces::UpgradeRate;
 pub use verifier::{TokenRules, Verifier, WishClaims};
 
 /// How a gateway is to behave. The defaults are those of the executable.
@@ -94,6 +97,10 @@ pub struct Settings {
     pub drain_spread: Duration,
     /// How far apart the wakes of a busy worker are at least; zero is no matter how close.
     pub coalesce: Duration,
+    /// Whether debug lines of the log tell clients' addresses.
+    pub log_addresses: bool,
+    /// What is traced, if anything is.
+    pub traces: Option<TraceSettings>,
     /// The ICE servers that clients are told.
     pub ice_servers: IceServers,
 }
@@ -141,6 +148,8 @@ impl Default for Settings {
             link_queue: QUEUE_LIMITS,
             drain_spread: Duration::from_secs(10),
             coalesce: Duration::from_micros(250),
+            log_addresses: false,
+            traces: None,
             ice_servers: IceServers::default(),
         }
     }
@@ -201,6 +210,7 @@ struct Shared {
     /// Connections that have not upgraded.
     http_connections: AtomicUsize,
     counts: Counts,
+    asked_traces: Mutex<UpgradeRate>,
     /// One for each worker.
     tallies: Box<[Tally]>,
     ice: Ice,
@@ -263,9 +273,12 @@ impl Gateway {
 
 impl Shared {
     fn new(settings: Settings, matchmakers: Matchmakers, workers: usize) -> Self {
+        let clock = Clock::start();
+        let upgrade_rate = settings.traces.as_ref().map_or(0, |traces| traces.upgrade_rate);
         Shared {
+            asked_traces: Mutex::new(UpgradeRate::new(upgrade_rate, clock.now())),
             session: Arc::new(settings.session.clone()),
-            clock: Clock::start(),
+            clock,
             readiness: Readiness::new(workers),
             places: Places::new(settings.census),
             http_connections: AtomicUsize::new(0),

@@ -11,7 +11,7 @@ use duet_proto::time::Time;
 use crate::machine::Breach;
 use crate::resumable::Resumable;
 use crate::sessions::{Known, Session, SessionKey, State, Wish};
-use crate::{LinkKey, Matchmaker, Output};
+use crate::{Change, LinkKey, Matchmaker, Output};
 
 impl Matchmaker {
     /// A session begins, or is announced again.
@@ -23,6 +23,10 @@ impl Matchmaker {
         now: Time,
     ) -> Result<(), Breach> {
         self.links.see(link, number);
+        if self.shuts_out(attach.identity.as_ref(), now) {
+            self.tell_ended(link, number, SessionEndedReason::Closed);
+            return Ok(());
+        }
         let Some(session) = self.sessions.by_client(attach.client) else {
             if let Some(reason) = self.obituaries.of(attach.client) {
                 self.tell_ended(link, number, reason);
@@ -63,6 +67,7 @@ impl Matchmaker {
             ..Session::new(link, number, attach.client, now)
         });
         self.links.add_session(link, number, session);
+        self.note(session, Change::Began);
         if let Some((Some(left), _)) = told {
             self.open_window(session, self.announced_window(left, now));
         }
@@ -137,6 +142,9 @@ impl Matchmaker {
         match announced.detached {
             None => {
                 self.close_window(session);
+                if is_detached {
+                    self.note(session, Change::Returned);
+                }
                 self.tell_presence(session);
             }
             Some(_) if is_detached => {}

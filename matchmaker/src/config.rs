@@ -47,6 +47,8 @@ pub struct Config {
     pub quarantine: QuarantineConfig,
     /// What may wait for a link's gateway. One that is too slow for it is let go of, and the heaviest of its sessions end.
     pub link_queue: Limits,
+    /// Events that a subscriber may be behind by, and that are kept for watchers who come back.
+    pub event_backlog: usize,
     /// How long after parting a report may still name the last partner.
     pub report_window: Duration,
     /// How long the sessions of a link that has ended keep their places and rooms, for their gateway to attach them anew.
@@ -62,7 +64,7 @@ impl Default for Config {
             short_room: Duration::from_secs(10),
             rematch_after: Duration::from_secs(3),
             max_waiting_per_pool: 100_000,
-            max_pools: 1_000,
+            max_pools: 10_000,
             pools: None,
             patience: Duration::from_secs(5),
             patience_bounds: (Duration::ZERO, Duration::from_secs(60)),
@@ -75,6 +77,7 @@ impl Default for Config {
             max_blocks: 1_000_000,
             quarantine: QuarantineConfig::default(),
             link_queue: QUEUE_LIMITS,
+            event_backlog: 4_096,
             report_window: Duration::from_secs(60),
             link_grace: Duration::from_secs(3),
             recovery: Duration::from_secs(5),

@@ -9,6 +9,9 @@ use std::time::Duration;
 use duet_proto::frame::{PartnerLeftReason, PoolName, Tag};
 use duet_proto::ids::{ClientId, RoomId};
 
+use crate::sessions::{SessionKey, State};
+use crate::{Matchmaker, Output};
+
 /// Something happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
@@ -18,6 +21,8 @@ pub enum Event {
     RoomEnded(RoomEnded),
     /// Somebody was reported.
     Reported(Report),
+    /// A session began, waits, rests or ended.
+    SessionChanged(SessionChanged),
     /// So many have reported somebody that it meets only others of whom that is true, for a time.
     Quarantined(Quarantined),
 }
@@ -89,4 +94,54 @@ pub struct Quarantined {
     pub reporters: usize,
     /// For how long.
     pub lasts: Duration,
+}
+
+/// Something is new about a session. That it was matched is told by [`Event::Matched`], for both at once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionChanged {
+    /// Whose.
+    pub party: Party,
+    /// What.
+    pub change: Change,
+}
+
+/// What is new about a session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// It attached, and is idle.
+    Began,
+    /// It is in the queue of a pool.
+    Waits(PoolName),
+    /// It neither waits nor talks any more.
+    Idle,
+    /// It has no socket just now.
+    Detached,
+    /// It has a socket again.
+    Returned,
+    /// It is gone.
+    Ended,
+}
+
+impl Matchmaker {
+    /// Tells of a change.
+    pub(crate) fn note(&mut self, session: SessionKey, change: Change) {
+        let party = self.sessions[session].party();
+        self.outputs.push_back(Output::Event(Box::new(Event::SessionChanged(SessionChanged { party, change }))));
+    }
+
+    /// Tells that a session waits.
+    pub(crate) fn note_waiting(&mut self, session: SessionKey) {
+        let pool = self.sessions[session].wish().wishes.pool.clone();
+        self.note(session, Change::Waits(pool));
+    }
+
+    /// Tells of those who have stopped what they did in this input, and do nothing else.
+    pub(crate) fn note_rested(&mut self) {
+        for client in std::mem::take(&mut self.rested) {
+            let Some(session) = self.sessions.by_client(client) else { continue };
+            if matches!(self.sessions[session].state, State::Idle) {
+                self.note(session, Change::Idle);
+            }
+        }
+    }
 }

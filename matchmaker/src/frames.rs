@@ -1,7 +1,7 @@
 //! What each frame of a gateway does: who leaves what, who goes back where. `Attach` is in `announcements.rs`, messages to
 //! the partner are in `forwarding.rs`, reports in `reporting.rs`, and finding a partner is left to `matching.rs`.
 
-use duet_proto::frame::{Down, Join, PartnerLeftReason, PoolName, PoolRefusal, Up, Wishes};
+use duet_proto::frame::{Down, Join, PartnerLeftReason, PoolName, PoolRefusal, SessionEndedReason, Up, Wishes};
 use duet_proto::ids::{ClientId, RoomId, TicketNumber};
 use duet_proto::time::Time;
 
@@ -21,6 +21,10 @@ impl Matchmaker {
     pub(crate) fn handle(&mut self, session: SessionKey, client_seq: u64, kind: Up, now: Time) -> Result<(), Breach> {
         match kind {
             Up::End => self.end(session, now),
+            Up::Identify(identity) if self.shuts_out(Some(&identity), now) => {
+                let client = self.sessions[session].client;
+                self.end_sessions(vec![client], SessionEndedReason::Closed, now);
+            }
             Up::ResumeSession { token, next_token, ack, attempt } => {
                 self.resume_session(session, Wanted { token, next_token, ack, attempt }, now)?;
             }
@@ -83,6 +87,7 @@ impl Matchmaker {
         let Some(reason) = self.refusal(session, &join.wishes.pool) else { return self.join(session, join, now) };
         self.raise(session, join.attempt)?;
         self.unqueue(session);
+        self.rested.push(self.sessions[session].client);
         let turn = self.turn_since(now);
         self.sessions[session].wish = Some(Wish { wishes: join.wishes, turn, asked: now });
         let may_meet = reason == PoolRefusal::Full;
@@ -111,6 +116,9 @@ impl Matchmaker {
         if pools.as_ref().is_some_and(|listed| !listed.contains(name)) {
             return Some(PoolRefusal::Unlisted);
         }
+        if self.orders.is_paused(name) {
+            return Some(PoolRefusal::Paused);
+        }
         let key = || PoolKey { name: name.clone(), quarantined: false };
         if *max_pools > 0 && self.pools.len() >= *max_pools && self.pools.get(&key()).is_none() {
             return Some(PoolRefusal::TooManyPools);
@@ -128,7 +136,7 @@ impl Matchmaker {
             State::Waiting | State::InRoom(_) | State::InHalfRoom(_) => {
                 let wish = self.sessions[session].wish();
                 // Whoever asks for the same goes on insisting; whoever asks for something else begins to.
-                (wish.turn, if wish.wishes == join.wishes { wish.asked } else { now })
+                (wish.turn, if wish.wishes.asks_as(&join.wishes) { wish.asked } else { now })
             }
         };
         let mut seekers = vec![session];

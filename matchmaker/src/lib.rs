@@ -6,11 +6,13 @@
 //! It does not know clients, sockets or JSON: that is the gateway. It does not look into forwarded messages, keeps nothing on
 //! disk, and does not share its pools with another process.
 
+mod admin;
 mod announcements;
 mod blocks;
 mod config;
 mod deadlines;
 mod events;
+mod explaining;
 mod forwarding;
 mod frames;
 mod halves;
@@ -42,8 +44,10 @@ mod windows;
 #[cfg(feature = "server")]
 pub mod server;
 
+pub use admin::{BlockedUser, TooMany};
 pub use config::Config;
-pub use events::{Event, Party, Quarantined, Report, RoomEnded, RoomMade};
+pub use events::{Change, Event, Party, Quarantined, Report, RoomEnded, RoomMade, SessionChanged};
+pub use explaining::{Explanation, Obstacle};
 pub use links::LinkKey;
 pub use machine::Matchmaker;
 pub use output::Output;

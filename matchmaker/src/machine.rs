@@ -12,6 +12,7 @@ use duet_proto::time::Time;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
+use crate::admin::Orders;
 use crate::blocks::Blocks;
 use crate::deadlines::{Deadlines, Timer};
 use crate::halves::Halves;
@@ -23,7 +24,7 @@ use crate::resuming::Held;
 use crate::rooms::Rooms;
 use crate::sessions::{Session, SessionKey, Sessions};
 use crate::tally::Tally;
-use crate::{Config, LinkKey, Output};
+use crate::{Change, Config, LinkKey, Output};
 
 /// Who meets whom.
 ///
@@ -51,6 +52,10 @@ pub struct Matchmaker {
     pub(crate) pools: Pools,
     pub(crate) blocks: Blocks,
     pub(crate) reports: Reports,
+    /// What operators have said.
+    pub(crate) orders: Orders,
+    /// Those who may be idle now, to be told of at the end of the input.
+    pub(crate) rested: Vec<ClientId>,
     pub(crate) deadlines: Deadlines,
     pub(crate) held: Held,
     /// Whose rooms have ended, while resumes wait.
@@ -86,6 +91,8 @@ impl Matchmaker {
             rooms: Rooms::default(),
             halves: Halves::default(),
             pools: Pools::default(),
+            orders: Orders::default(),
+            rested: Vec::new(),
             deadlines: Deadlines::default(),
             held: Held::default(),
             loosened: Vec::new(),
@@ -198,9 +205,10 @@ impl Matchmaker {
     }
 
     /// What follows from an input besides its own effects.
-    fn settle_up(&mut self, now: Time) {
+    pub(crate) fn settle_up(&mut self, now: Time) {
         self.end_overflowed(now);
         self.retry_loosened(now);
+        self.note_rested();
     }
 
     /// Sends a frame to a session; to an unlinked one, nothing. What a resumable one must not miss is kept for it.
@@ -227,6 +235,7 @@ impl Matchmaker {
 
     /// Forgets a session that does nothing any more.
     pub(crate) fn remove_session(&mut self, session: SessionKey) {
+        self.note(session, Change::Ended);
         self.close_window(session);
         self.tell_former(session, 0);
         let session = self.sessions.remove(session);

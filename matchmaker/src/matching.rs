@@ -8,6 +8,7 @@ use std::time::Duration;
 use duet_proto::frame::{Down, Identity, Matched, PartnerLeftReason};
 use duet_proto::ids::{ClientId, RoomId};
 use duet_proto::time::Time;
+use duet_proto::trace::MatchTraces;
 use rand::Rng;
 
 use crate::deadlines::Timer;
@@ -36,6 +37,9 @@ impl Matchmaker {
     /// Ends whatever the session does, without a word to anybody but those who watch. Tells of the partner, if it was in a room; the
     /// reason is why that ends.
     pub(crate) fn rest(&mut self, session: SessionKey, reason: PartnerLeftReason, now: Time) -> Option<Parting> {
+        if !matches!(self.sessions[session].state, State::Idle) {
+            self.rested.push(self.sessions[session].client);
+        }
         match self.sessions[session].state {
             State::Idle => None,
             State::Waiting => {
@@ -57,6 +61,7 @@ impl Matchmaker {
     fn part(&mut self, session: SessionKey, room: RoomKey, reason: PartnerLeftReason, now: Time) -> Parting {
         let room = self.close_room(room);
         let survivor = room.partner_of(session);
+        self.rested.push(self.sessions[survivor].client);
         let lasted = now.since(room.created);
         self.loosen(session);
         self.loosen(survivor);
@@ -235,8 +240,14 @@ impl Matchmaker {
             waited: now.since(self.sessions[session].wish().turn.queued),
             shown: self.sessions[room.partner_of(session)].proved().map(shown),
             tags: self.shared_tags(session, room.partner_of(session)),
+            traces: self.traces(session, room.partner_of(session)),
         };
         self.tell(session, Down::Matched(matched));
+    }
+
+    fn traces(&self, session: SessionKey, partner: SessionKey) -> Option<Box<MatchTraces>> {
+        let trace = |session: SessionKey| self.sessions[session].wish.as_ref()?.wishes.trace.as_deref();
+        MatchTraces::of(trace(session), trace(partner))
     }
 
     fn new_room_id(&mut self) -> RoomId {

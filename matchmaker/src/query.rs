@@ -126,7 +126,7 @@ impl Matchmaker {
             waiting: self.pools.waiting(),
             rooms: self.rooms.len(),
             links: self.links.up(),
-            oldest_wait: self.pools(now).map(|pool| pool.oldest_wait).max(),
+            oldest_wait: self.pools(now).filter(|pool| pool.waiting > 0).map(|pool| pool.oldest_wait).max(),
             matches: self.matches,
             forwarded: self.forwarded,
             blocks: self.blocks.len(),

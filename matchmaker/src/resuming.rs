@@ -14,7 +14,7 @@ use duet_proto::token::TokenHash;
 use crate::deadlines::Timer;
 use crate::machine::Breach;
 use crate::sessions::{SessionKey, State};
-use crate::{LinkKey, Matchmaker, Output};
+use crate::{Change, LinkKey, Matchmaker, Output};
 
 /// What a new session's client has shown.
 #[derive(Clone, Copy, Debug)]
@@ -153,6 +153,9 @@ impl Matchmaker {
         self.remove_session(heir);
         let former = (self.sessions[session].link, self.sessions[session].number);
         self.move_to(session, link, number);
+        if self.sessions[session].is_detached() {
+            self.note(session, Change::Returned);
+        }
         self.close_window(session);
         self.sessions.rotate_tokens(session, wanted.token, wanted.next_token);
         let (_, resumable) = self.sessions[session].resumable_mut().expect("only these have tokens");

@@ -37,7 +37,7 @@ struct Search {
 impl Matchmaker {
     /// Whom a session meets. Who is absent finds nobody, and is passed over.
     pub(crate) fn seek(&mut self, seeker: SessionKey, now: Time) -> Sought {
-        if !self.is_present(seeker) {
+        if !self.is_present(seeker) || self.orders.is_paused(&self.sessions[seeker].wish().wishes.pool) {
             return Sought::Nobody(None);
         }
         let search = self.search(seeker, now);
@@ -101,7 +101,7 @@ impl Matchmaker {
     }
 
     /// How many of the last partners are not to be met again: fewer where there are hardly any others.
-    fn lately(&self, population: usize, now: Time) -> Lately {
+    pub(crate) fn lately(&self, population: usize, now: Time) -> Lately {
         let most = (population / 2).saturating_sub(1).min(self.config.recent_partners);
         Lately { most, since: now - self.config.rematch_avoid }
     }

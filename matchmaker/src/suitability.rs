@@ -56,7 +56,8 @@ fn are_one_user(one: &Session, other: &Session) -> bool {
     matches!((one.user(), other.user()), (Some(one), Some(other)) if one == other)
 }
 
-fn avoids(one: &Session, other: &Session) -> bool {
+/// Whether one wishes not to meet another.
+pub(crate) fn avoids(one: &Session, other: &Session) -> bool {
     let avoided = one.wish.as_ref().map_or(&[][..], |wish| wish.wishes.avoid());
     avoided.iter().any(|avoided| avoided.means(other.client, other.user().map(|user| &**user)))
 }

@@ -47,6 +47,7 @@ impl Matchmaker {
         let known = &mut self.sessions[session];
         (known.state, known.standing) = (State::Waiting, Some(Box::new(standing)));
         self.tell_standing(session, now);
+        self.note_waiting(session);
     }
 
     /// Something is due for some who wait, or somebody may have become free for them. The older choose first.

@@ -11,7 +11,7 @@ use crate::deadlines::Timer;
 use crate::machine::Breach;
 use crate::matching::Return;
 use crate::sessions::{SessionKey, State};
-use crate::{LinkKey, Matchmaker};
+use crate::{Change, LinkKey, Matchmaker};
 
 impl Matchmaker {
     /// The client's connection broke.
@@ -33,6 +33,7 @@ impl Matchmaker {
         resumable.detached_until = Some(until);
         self.deadlines.add(until, Timer::Window(client));
         self.tell_presence(session);
+        self.note(session, Change::Detached);
     }
 
     /// The session has a socket, or needs none any more.
@@ -112,7 +113,7 @@ impl Matchmaker {
 
     /// Sessions end, and their gateways are told why. First all of them go, so that none meets a survivor; then the survivors
     /// are put back.
-    fn end_sessions(&mut self, clients: Vec<ClientId>, reason: SessionEndedReason, now: Time) {
+    pub(crate) fn end_sessions(&mut self, clients: Vec<ClientId>, reason: SessionEndedReason, now: Time) {
         let mut sessions: Vec<_> = clients.into_iter().filter_map(|client| self.sessions.by_client(client)).collect();
         sessions.sort_unstable();
         sessions.dedup();

@@ -25,11 +25,13 @@ pub enum CloseCode {
     Unauthorized,
     /// The session goes on over another connection.
     ResumedElsewhere,
+    /// An operator ended the session.
+    Closed,
 }
 
 impl CloseCode {
     /// All, in the order of [`place`](Self::place).
-    pub const ALL: [CloseCode; 11] = [
+    pub const ALL: [CloseCode; 12] = [
         CloseCode::Normal,
         CloseCode::ProtocolError,
         CloseCode::Unsupported,
@@ -41,6 +43,7 @@ impl CloseCode {
         CloseCode::TryAgainLater,
         CloseCode::Unauthorized,
         CloseCode::ResumedElsewhere,
+        CloseCode::Closed,
     ];
 
     /// Its place among [`ALL`](Self::ALL), for tables.
@@ -57,6 +60,7 @@ impl CloseCode {
             CloseCode::TryAgainLater => 8,
             CloseCode::Unauthorized => 9,
             CloseCode::ResumedElsewhere => 10,
+            CloseCode::Closed => 11,
         }
     }
 
@@ -80,6 +84,7 @@ impl CloseCode {
             | CloseCode::InvalidUtf8
             | CloseCode::Policy
             | CloseCode::Unauthorized
+            | CloseCode::Closed
             | CloseCode::TooBig => false,
         }
     }
@@ -97,6 +102,7 @@ impl CloseCode {
             CloseCode::TryAgainLater => (1013, "too slow to read its messages"),
             CloseCode::Unauthorized => (4401, "unauthorized"),
             CloseCode::ResumedElsewhere => (4409, "resumed elsewhere"),
+            CloseCode::Closed => (4410, "closed by an operator"),
         }
     }
 }

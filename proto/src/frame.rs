@@ -9,6 +9,7 @@ use bytes::Bytes;
 
 use crate::ids::{ClientId, RoomId, SessionNumber, TicketNumber};
 use crate::token::TokenHash;
+use crate::trace::MatchTraces;
 
 mod assigned;
 mod resumable;
@@ -274,6 +275,8 @@ pub struct Matched {
     pub shown: Option<Box<Identity>>,
     /// The tags that both had asked for.
     pub tags: Box<[Tag]>,
+    /// Where the match is told of, if it is recorded.
+    pub traces: Option<Box<MatchTraces>>,
 }
 
 /// Why a pool does not take a wish.

@@ -12,8 +12,11 @@ pub mod ids;
 pub mod json;
 pub mod link;
 pub mod queue;
+#[cfg(feature = "spans")]
+pub mod spans;
 pub mod time;
 pub mod token;
+pub mod trace;
 #[cfg(feature = "grpc")]
 pub mod unix;
 

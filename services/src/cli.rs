@@ -18,18 +18,24 @@ mod otlp;
 mod proxies;
 mod secret;
 mod simulate;
+mod telemetry;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod tool;
+mod traces;
 mod turn;
 mod values;
+mod watching;
 mod webhooks;
 
 pub(crate) use gateway::GatewayArgs;
 pub(crate) use matchmaker::MatchmakerArgs;
 use otlp::OtlpArgs;
 pub(crate) use simulate::Simulate;
+pub(crate) use telemetry::{LogArgs, LogFormat, TelemetryArgs};
 pub(crate) use tls::{LinkTlsArgs, PortAccess, PortArgs, TlsArgs};
+pub(crate) use tool::{Filtered, Listed, Server, ToolVerb, Trust, Watch};
 pub(crate) use values::{MatchmakerUrl, MatchmakerUrls, is_of_this_host};
 use values::{Milliseconds, positive_milliseconds, socket_address};
 pub(crate) use webhooks::WebhookArgs;
@@ -67,6 +73,8 @@ pub(crate) enum Verb {
     Matchmaker(Matchmaker),
     /// Asks a running process whether it is well, and ends with 0 if so: for containers.
     Healthcheck(Healthcheck),
+    #[command(flatten)]
+    Tool(ToolVerb),
     /// Tells how long people would wait and whom they would meet: the matchmaker in simulated time, without a network.
     Simulate(Simulate),
 }
@@ -92,6 +100,8 @@ pub(crate) struct Standalone {
     pub(crate) link: LinkArgs,
     #[command(flatten)]
     pub(crate) drain: DrainArgs,
+    #[command(flatten)]
+    pub(crate) telemetry: TelemetryArgs,
 }
 
 #[derive(Debug, Args)]
@@ -111,6 +121,8 @@ pub(crate) struct Gateway {
     pub(crate) link: LinkArgs,
     #[command(flatten)]
     pub(crate) drain: DrainArgs,
+    #[command(flatten)]
+    pub(crate) telemetry: TelemetryArgs,
 }
 
 #[derive(Debug, Args)]
@@ -134,6 +146,8 @@ pub(crate) struct Matchmaker {
     pub(crate) link: LinkArgs,
     #[command(flatten)]
     pub(crate) drain: DrainArgs,
+    #[command(flatten)]
+    pub(crate) telemetry: TelemetryArgs,
 }
 
 #[derive(Debug, Args)]

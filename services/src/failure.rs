@@ -13,6 +13,8 @@ pub(crate) enum Failure {
     Setting(String),
     /// Something outside is not as it must be: a port in use, a thread that can't be made.
     Environment(String),
+    /// What was asked of another process went wrong; the status to end with.
+    Answer(u8, String),
 }
 
 impl Failure {
@@ -36,6 +38,10 @@ impl Failure {
                 eprintln!("error: {text}");
                 ExitCode::from(EX_USAGE)
             }
+            Failure::Answer(status, text) => {
+                eprintln!("error: {text}");
+                ExitCode::from(status)
+            }
             Failure::Environment(text) => {
                 eprintln!("error: {text}");
                 ExitCode::FAILURE
@@ -50,9 +56,12 @@ fn variable(error: &clap::Error) -> Option<String> {
     let flag = argument.strip_prefix("--")?.split([' ', '=']).next()?;
     (error.kind() != ErrorKind::UnknownArgument).then(|| match flag {
         "url" => "HEALTHCHECK_URL".to_owned(),
+        "server" | "token-file" | "ca-file" | "cert-file" | "key-file" | "tls-name" | "timeout-ms" => {
+            format!("DUET_{}", flag.to_uppercase().replace('-', "_"))
+        }
         _ => flag.to_uppercase().replace('-', "_"),
     })
 }
 
 /// "Command line usage error" of sysexits(3): a supervisor that sees it need not try again.
-const EX_USAGE: u8 = 64;
+pub(crate) const EX_USAGE: u8 = 64;

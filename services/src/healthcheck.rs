@@ -70,18 +70,25 @@ async fn ask(url: &Uri, trust: Option<Arc<ClientConfig>>) -> Result<(), Error> {
 }
 
 /// What carries the question.
-trait Carrier: AsyncRead + AsyncWrite + Unpin + Send {}
+pub(crate) trait Carrier: AsyncRead + AsyncWrite + Unpin + Send {}
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Carrier for S {}
 
-async fn connect(url: Uri, trust: Option<Arc<ClientConfig>>, protocol: &[u8]) -> io::Result<TokioIo<Box<dyn Carrier>>> {
+/// Connects, and proves by TLS who it is if that is asked for: whom the URL names, unless another name is given.
+pub(crate) async fn connect(
+    url: Uri,
+    trust: Option<Arc<ClientConfig>>,
+    name: Option<ServerName<'static>>,
+    protocol: &[u8],
+) -> io::Result<TokioIo<Box<dyn Carrier>>> {
     let invalid = |what| io::Error::new(io::ErrorKind::InvalidInput, what);
     let authority = url.authority().ok_or_else(|| invalid("the URL names no host"))?;
     let host = authority.host().trim_matches(['[', ']']);
     let default = if trust.is_some() { 443 } else { 80 };
     let stream = TcpStream::connect((host, authority.port_u16().unwrap_or(default))).await?;
     let Some(config) = trust else { return Ok(TokioIo::new(Box::new(stream))) };
-    let name = ServerName::try_from(host.to_owned()).map_err(|_| invalid("no certificate can be for this host"))?;
+    let of_url = || ServerName::try_from(host.to_owned()).map_err(|_| invalid("no certificate can be for this host"));
+    let name = name.map_or_else(of_url, Ok)?;
     let mut config = Arc::unwrap_or_clone(config);
     config.alpn_protocols = vec![protocol.to_vec()];
     Ok(TokioIo::new(Box::new(TlsConnector::from(Arc::new(config)).connect(name, stream).await?)))
@@ -89,7 +96,7 @@ async fn connect(url: Uri, trust: Option<Arc<ClientConfig>>, protocol: &[u8]) ->
 
 async fn ask_http(url: &Uri, trust: Option<Arc<ClientConfig>>) -> Result<(), Error> {
     let authority = url.authority().ok_or("the URL names no host")?;
-    let (mut sender, connection) = http1::handshake(connect(url.clone(), trust, b"http/1.1").await?).await?;
+    let (mut sender, connection) = http1::handshake(connect(url.clone(), trust, None, b"http/1.1").await?).await?;
     let path = url.path_and_query().map_or("/", |path| path.as_str());
     let request = Request::get(path).header(http::header::HOST, authority.as_str()).body(String::new())?;
     let response = tokio::select! {
@@ -102,7 +109,7 @@ async fn ask_http(url: &Uri, trust: Option<Arc<ClientConfig>>) -> Result<(), Err
 async fn ask_grpc(url: &Uri, trust: Option<Arc<ClientConfig>>) -> Result<(), Error> {
     let authority = url.authority().ok_or("the URL names no host")?;
     let endpoint = Endpoint::from_shared(format!("http://{authority}"))?;
-    let connector = tower::service_fn(move |to| connect(to, trust.clone(), b"h2"));
+    let connector = tower::service_fn(move |to| connect(to, trust.clone(), None, b"h2"));
     let channel = endpoint.connect_with_connector(connector).await?;
     let request = HealthCheckRequest { service: String::new() };
     let status = HealthClient::new(channel).check(request).await?.into_inner().status();

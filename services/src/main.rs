@@ -19,10 +19,12 @@ mod shutdown;
 mod simulate;
 mod telemetry;
 mod tls;
+mod tool;
 mod webhooks;
 
 use cli::Verb;
 use failure::Failure;
+use telemetry::Telemetry;
 
 fn main() -> ExitCode {
     match run() {
@@ -42,12 +44,12 @@ fn run() -> Result<(), Failure> {
         }
         Err(error) => return Err(Failure::Usage(error.into())),
     };
-    telemetry::start()?;
     match verb {
-        Verb::Standalone(args) => process::standalone(args),
-        Verb::Gateway(args) => process::gateway(args),
-        Verb::Matchmaker(args) => process::matchmaker(args),
+        Verb::Standalone(args) => process::standalone(&Telemetry::start(&args.telemetry, "duet-standalone")?, args),
+        Verb::Gateway(args) => process::gateway(&Telemetry::start(&args.telemetry, "duet-gateway")?, args),
+        Verb::Matchmaker(args) => process::matchmaker(&Telemetry::start(&args.telemetry, "duet-matchmaker")?, args),
         Verb::Healthcheck(args) => healthcheck::run(&args),
+        Verb::Tool(verb) => tool::run(&verb),
         Verb::Simulate(args) => simulate::run(&args),
     }
 }

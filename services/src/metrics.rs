@@ -17,6 +17,7 @@ use tokio::runtime::Handle;
 
 use crate::failure::Failure;
 use crate::live;
+use crate::telemetry::LostLines;
 use crate::webhooks::Counts;
 
 mod exposition;
@@ -78,6 +79,12 @@ impl Metrics {
     /// Adds those of webhooks.
     pub(crate) fn webhooks(&mut self, counts: Counts) {
         self.add(Box::new(move |families| webhooks::webhooks(&counts, families)));
+    }
+
+    /// Adds what the log has lost.
+    pub(crate) fn log(&mut self, lost: LostLines) {
+        let what = "Lines of the log that were lost because nobody read it";
+        self.add(Box::new(move |families| families.counter("duet_log_lines_lost", what, lost.count())));
     }
 
     /// Answers and pushes for as long as the process runs: during a drain, too.

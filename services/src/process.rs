@@ -6,8 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use duet_gateway::server::{Ended, Gateway, Matchmakers, MemoryDialer, Settings, Verifier, bind};
-use duet_matchmaker::server::{PortConfig, Replica};
-use duet_proto::link::LinkPings;
+use duet_matchmaker::server::{LogFilter, PortConfig, Replica};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -18,6 +17,7 @@ use crate::failure::Failure;
 use crate::files::Files;
 use crate::metrics::Metrics;
 use crate::shutdown::Signals;
+use crate::telemetry::Telemetry;
 use crate::webhooks::{Counts, Webhooks};
 
 mod greeting;
@@ -28,7 +28,7 @@ use grpc_socket::GrpcSocket;
 use ports::BoundPorts;
 
 /// Gateway and matchmaker in one process.
-pub(crate) fn standalone(args: cli::Standalone) -> Result<(), Failure> {
+pub(crate) fn standalone(telemetry: &Telemetry, args: cli::Standalone) -> Result<(), Failure> {
     runtime(Builder::new_current_thread())?.block_on(async {
         let mut signals = Signals::listen()?;
         let mut files = Files::listen()?;
@@ -43,34 +43,40 @@ pub(crate) fn standalone(args: cli::Standalone) -> Result<(), Failure> {
         let ports = BoundPorts::bind(args.grpc_listen, &args.ports, access).await?;
         let mut metrics = Metrics::bind(args.operations.metrics_listen, push).await?;
         files.keep();
-        let replica = Replica::start(args.matchmaker.name(), args.matchmaker.config(args.link.queue()));
+        let replica =
+            Replica::start_traced(args.matchmaker.name(), args.matchmaker.config(args.link.queue()), telemetry.spans());
+        signals.or_when(replica.drain_asked());
         let counts = Counts::default();
         let webhooks = webhooks.map(|settings| Webhooks::start(settings, replica.events(), counts.clone()));
         let dial = replica.clone();
         let matchmakers = Matchmakers::Memory(MemoryDialer::new(move |hello| dial.connect(hello)));
         let is_encrypted = tls.is_some();
-        let settings = Settings { tls, ..args.gateway.settings(address.port(), verifier, &args.link, ice) };
+        let traces = args.gateway.traces(telemetry.spans());
+        let settings = Settings { tls, traces, ..args.gateway.settings(address.port(), verifier, &args.link, ice) };
         let gateway = start_gateway(settings, listeners, matchmakers)?;
         metrics.gateway(gateway.figures());
         metrics.matchmaker(replica.clone());
         if webhooks.is_some() {
             metrics.webhooks(counts);
         }
+        metrics.log(telemetry.lost_lines());
         metrics.serve();
         greeting::standalone(address, is_encrypted, &ports);
-        let open = |ports| Port::open(replica, ports, None, args.link.pings(), args.drain.drain_limit_ms.0);
+        let config = port_config(&args.ports, &args.link, &args.drain);
+        let open = |ports| Port::open(replica, ports, None, telemetry.log_filter(), config);
         let port = ports.is_any().then(|| open(ports));
         let mut deadline = run_gateway(gateway, &mut signals, args.drain.drain_limit_ms.0).await?;
         if let Some(port) = port {
             deadline = port.close(&mut signals, deadline).await;
         }
         drain_webhooks(webhooks, &mut signals, deadline).await;
+        telemetry.end(deadline).await;
         Ok(())
     })
 }
 
 /// A gateway of its own.
-pub(crate) fn gateway(args: cli::Gateway) -> Result<(), Failure> {
+pub(crate) fn gateway(telemetry: &Telemetry, args: cli::Gateway) -> Result<(), Failure> {
     runtime(Builder::new_current_thread())?.block_on(async {
         let mut signals = Signals::listen()?;
         let mut files = Files::listen()?;
@@ -83,17 +89,21 @@ pub(crate) fn gateway(args: cli::Gateway) -> Result<(), Failure> {
         let mut metrics = Metrics::bind(args.operations.metrics_listen, push).await?;
         files.keep();
         let is_encrypted = tls.is_some();
-        let settings = Settings { tls, ..args.gateway.settings(address.port(), verifier, &args.link, ice) };
+        let traces = args.gateway.traces(telemetry.spans());
+        let settings = Settings { tls, traces, ..args.gateway.settings(address.port(), verifier, &args.link, ice) };
         let gateway = start_gateway(settings, listeners, matchmakers)?;
         metrics.gateway(gateway.figures());
+        metrics.log(telemetry.lost_lines());
         metrics.serve();
         greeting::gateway(address, is_encrypted, &args.matchmaker_url.0);
-        run_gateway(gateway, &mut signals, args.drain.drain_limit_ms.0).await.map(drop)
+        let deadline = run_gateway(gateway, &mut signals, args.drain.drain_limit_ms.0).await?;
+        telemetry.end(deadline).await;
+        Ok(())
     })
 }
 
 /// A matchmaker of its own.
-pub(crate) fn matchmaker(args: cli::Matchmaker) -> Result<(), Failure> {
+pub(crate) fn matchmaker(telemetry: &Telemetry, args: cli::Matchmaker) -> Result<(), Failure> {
     runtime(Builder::new_multi_thread())?.block_on(async {
         let mut signals = Signals::listen()?;
         let mut files = Files::listen()?;
@@ -105,20 +115,25 @@ pub(crate) fn matchmaker(args: cli::Matchmaker) -> Result<(), Failure> {
         let mut metrics = Metrics::bind(args.operations.metrics_listen, push).await?;
         files.keep();
         let socket = args.grpc_socket.as_deref().map(GrpcSocket::bind).transpose()?;
-        let replica = Replica::start(args.matchmaker.name(), args.matchmaker.config(args.link.queue()));
+        let replica =
+            Replica::start_traced(args.matchmaker.name(), args.matchmaker.config(args.link.queue()), telemetry.spans());
         let counts = Counts::default();
         let webhooks = webhooks.map(|settings| Webhooks::start(settings, replica.events(), counts.clone()));
         metrics.matchmaker(replica.clone());
         if webhooks.is_some() {
             metrics.webhooks(counts);
         }
+        metrics.log(telemetry.lost_lines());
         metrics.serve();
         greeting::matchmaker(&ports, args.grpc_socket.as_deref());
-        let port = Port::open(replica, ports, socket, args.link.pings(), args.drain.drain_limit_ms.0);
+        signals.or_when(replica.drain_asked());
+        let config = port_config(&args.ports, &args.link, &args.drain);
+        let port = Port::open(replica, ports, socket, telemetry.log_filter(), config);
         let signal = signals.next().await;
         tracing::info!(signal, "draining");
         let deadline = port.close(&mut signals, Instant::now() + args.drain.drain_limit_ms.0).await;
         drain_webhooks(webhooks, &mut signals, deadline).await;
+        telemetry.end(deadline).await;
         Ok(())
     })
 }
@@ -129,6 +144,16 @@ fn runtime(mut builder: Builder) -> Result<Runtime, Failure> {
 
 fn check_matchmaker(args: &MatchmakerArgs) -> Result<(), Failure> {
     args.problem().map_or(Ok(()), |problem| Err(Failure::Setting(problem)))
+}
+
+fn port_config(ports: &cli::PortArgs, link: &cli::LinkArgs, drain: &cli::DrainArgs) -> PortConfig {
+    PortConfig {
+        pings: link.pings(),
+        watchers: ports.admin.max_watchers.into(),
+        heartbeat: ports.admin.watch_heartbeat_ms.0,
+        drain_within: drain.drain_limit_ms.0,
+        ..PortConfig::default()
+    }
 }
 
 fn bind_gateway(args: &GatewayArgs) -> Result<(Vec<std::net::TcpListener>, SocketAddr), Failure> {
@@ -209,14 +234,13 @@ impl Port {
         replica: Replica,
         ports: BoundPorts,
         socket: Option<GrpcSocket>,
-        pings: LinkPings,
-        drain_limit: Duration,
+        log_filter: LogFilter,
+        config: PortConfig,
     ) -> Self {
         let (close, closed) = oneshot::channel();
-        let config = PortConfig { pings, drain_within: drain_limit, ..PortConfig::default() };
         let served = tokio::spawn(async move {
             let (socket, _file) = socket.map(GrpcSocket::into_parts).unzip();
-            replica.serve(ports.with_unix(socket), config, async { drop(closed.await) }).await;
+            replica.serve(ports.with_unix(socket, log_filter), config, async { drop(closed.await) }).await;
         });
         Port { close, served }
     }

@@ -1,36 +1,54 @@
-//! Where logs go: standard error, filtered by `RUST_LOG`.
+//! What a process tells of itself while it runs, save its metrics: its log, and spans where a collector takes them.
 
-use std::io::IsTerminal;
+use duet_matchmaker::server::LogFilter;
+use duet_proto::spans::Spans;
+use tokio::time::Instant;
 
-use tracing::{Level, Metadata};
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::{FilterExt as _, filter_fn};
-use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
-use tracing_subscriber::util::SubscriberInitExt as _;
-
+use crate::cli::TelemetryArgs;
 use crate::failure::Failure;
 
-/// Starts logging. A bad filter is an error rather than a silent log.
-pub(crate) fn start() -> Result<(), Failure> {
-    let filter = match std::env::var("RUST_LOG") {
-        Ok(filter) if !filter.is_empty() => EnvFilter::try_new(&filter)
-            .map_err(|error| Failure::Setting(format!("RUST_LOG: '{filter}' is no filter: {error}")))?,
-        _ => EnvFilter::new(DEFAULT_FILTER),
-    };
-    let lines = tracing_subscriber::fmt::layer()
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_filter(filter.and(filter_fn(keeps_secrets)));
-    tracing_subscriber::registry().with(lines).init();
-    Ok(())
+mod collector;
+mod lines;
+mod logs;
+mod traces;
+
+use logs::Logs;
+pub(crate) use logs::LostLines;
+use traces::Traces;
+pub(crate) use traces::{Protocol, TraceExport};
+
+/// A process's log and traces. What waits to be written when this is dropped is waited for, but not for long.
+pub(crate) struct Telemetry {
+    traces: Option<Traces>,
+    logs: Logs,
 }
 
-/// What clients say is in no log, whatever the filter asks for: the WebSocket library writes whole messages, tokens and all, at its
-/// finer levels.
-fn keeps_secrets(event: &Metadata<'_>) -> bool {
-    let is_framing = event.target().starts_with("tungstenite") || event.target().starts_with("tokio_tungstenite");
-    !is_framing || *event.level() <= Level::INFO
-}
+impl Telemetry {
+    /// Starts what the settings ask for. `process` is what it is called in traces, unless they say.
+    pub(crate) fn start(args: &TelemetryArgs, process: &str) -> Result<Self, Failure> {
+        let export = args.traces.export(process).map_err(Failure::Setting)?;
+        Ok(Telemetry { logs: Logs::start(&args.logs)?, traces: export.map(Traces::start).transpose()? })
+    }
 
-/// hyper warns of every client that never finishes its request, which says nothing about us.
-const DEFAULT_FILTER: &str = "info,hyper=error";
+    /// What makes spans, where they are exported.
+    pub(crate) fn spans(&self) -> Option<Spans> {
+        self.traces.as_ref().map(Traces::spans)
+    }
+
+    /// Exports what is left, as far as that can be done in time. Spans that end later are lost.
+    pub(crate) async fn end(&self, deadline: Instant) {
+        if let Some(traces) = &self.traces {
+            traces.end(deadline).await;
+        }
+    }
+
+    /// What changes the log's filter while the process runs.
+    pub(crate) fn log_filter(&self) -> LogFilter {
+        self.logs.filter()
+    }
+
+    /// The lines of the log that were lost because nobody read it.
+    pub(crate) fn lost_lines(&self) -> LostLines {
+        self.logs.lost()
+    }
+}

@@ -87,10 +87,9 @@ struct Webhook {
 }
 
 impl Webhook {
-    fn new(happening: &Happening) -> Self {
+    fn new(kind: EventKind, body: Vec<u8>) -> Self {
         let id = format!("msg_{:032x}", rand::random::<u128>());
-        let kind = EventKind::of(&happening.event);
-        Webhook { kind, id, body: payload::body(happening).into(), failures: 0 }
+        Webhook { kind, id, body: body.into(), failures: 0 }
     }
 }
 
@@ -183,7 +182,11 @@ impl Dispatcher {
     }
 
     fn happened(&mut self, happening: &Happening) {
-        if self.events.contains(&EventKind::of(&happening.event)) && !self.queue.push(|| Webhook::new(happening)) {
+        if !EventKind::of(&happening.event).is_some_and(|kind| self.events.contains(&kind)) {
+            return;
+        }
+        let Some((kind, body)) = payload::body(happening) else { return };
+        if !self.queue.push(|| Webhook::new(kind, body)) {
             self.dropped(1);
         }
     }

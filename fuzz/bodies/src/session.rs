@@ -214,6 +214,7 @@ impl World {
                     waited: Duration::ZERO,
                     shown: None,
                     tags: Box::default(),
+                    traces: None,
                 })
             }
             Heard::Forward { seq } => {

@@ -10,6 +10,7 @@ use duet_proto::ids::SessionNumber;
 use duet_proto::time::Time;
 
 use super::places::{Place, UserPlace};
+use super::traces::ClientTrace;
 use crate::addresses::AddressBlock;
 use crate::framing;
 use crate::session::{Session, SessionState};
@@ -31,6 +32,8 @@ pub(super) struct Connection {
     pub(super) stalled: Cell<Option<Time>>,
     /// Since when the rest of a message or frame is awaited.
     pub(super) begun: Cell<Option<Time>>,
+    /// What is traced of it.
+    pub(super) trace: RefCell<ClientTrace>,
     /// When the worker's timer looks at it next.
     pub(super) armed: Cell<Option<Time>>,
     /// What its session was last counted as doing.
@@ -47,6 +50,7 @@ impl Connection {
         link: usize,
         session: Session,
         place: Place,
+        trace: ClientTrace,
         max_outbound_bytes: usize,
     ) -> Self {
         Connection {
@@ -60,6 +64,7 @@ impl Connection {
             stalled: Cell::new(None),
             begun: Cell::new(None),
             armed: Cell::new(None),
+            trace: RefCell::new(trace),
             counted_as: Cell::new(None),
             unwritten: Cell::new(0),
             waker: Cell::new(None),

@@ -247,7 +247,7 @@ fn describe(status: &Status) -> String {
 }
 
 /// An error with its causes: tonic's own text is only "transport error".
-pub(super) fn sources(error: &dyn std::error::Error) -> String {
+pub fn sources(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

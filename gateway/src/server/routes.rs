@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 use super::admission::{self, Refusal};
 use super::places::{Place, UserPlace};
 use super::socket::Upgrade;
+use super::traces::ClientTrace;
 use super::{Refused, Shared, assets, proxies};
 use crate::session::{NotVerified, Verified};
 
@@ -54,7 +55,8 @@ async fn upgrade(State(routes): State<WorkerRoutes>, request: Request) -> Result
     };
     let (place, verified, slot) = admitted.await.map_err(|refused| counted(shared, refused))?;
     let is_v1 = admission::offers_duet_v1(&request.headers);
-    slot.send(Upgrade { on_upgrade, is_v1, place, verified: verified.map(Box::new) });
+    let trace = ClientTrace::new(shared.asked_trace(&request.headers));
+    slot.send(Upgrade { on_upgrade, is_v1, place, verified: verified.map(Box::new), trace });
 
     let accept = admission::accept(key);
     let headers = [

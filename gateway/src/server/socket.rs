@@ -23,7 +23,9 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::Ended;
 use super::connection::{Connection, Outgoing, SocketEnd};
 use super::places::{Place, UserPlace};
+use super::traces::ClientTrace;
 use super::worker::{Opening, Worker};
+use crate::addresses::AddressBlock;
 use crate::framing::{self, FrameReader, Received};
 use crate::limits::Traffic;
 use crate::session::Verified;
@@ -38,6 +40,8 @@ pub(super) struct Upgrade {
     pub(super) place: Place,
     /// Who its client is, if the request proved it.
     pub(super) verified: Option<Box<(Verified, UserPlace)>>,
+    /// The trace that the request asks for.
+    pub(super) trace: ClientTrace,
 }
 
 /// Gives every socket that upgrades a task. `S` is what [`serve`](super::accept::serve) accepts.
@@ -56,10 +60,10 @@ async fn upgraded<S>(upgrade: Upgrade) -> Option<(S, Opening, Bytes)>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let Upgrade { on_upgrade, is_v1, place, verified } = upgrade;
+    let Upgrade { on_upgrade, is_v1, place, verified, trace } = upgrade;
     let upgraded = on_upgrade.await.ok()?;
     let parts = upgraded.downcast::<TokioIo<S>>().expect("accept.rs serves nothing else");
-    Some((parts.io.into_inner(), Opening { is_v1, place, verified }, parts.read_buf))
+    Some((parts.io.into_inner(), Opening { is_v1, place, verified, trace }, parts.read_buf))
 }
 
 /// One connection from its upgrade to its end. This future is most of what an idle connection costs: what it holds across an `await`
@@ -72,6 +76,7 @@ where
     let worker = &*worker;
     let counted = worker.count_socket();
     let connection = worker.open(opening);
+    log_beginning(worker, &connection);
     let mut socket = Socket::new(stream, worker, &connection);
     // Given away whole: even an empty rest would hold hyper's buffer for as long as the connection.
     let early = socket.hear_early(already_read);
@@ -79,7 +84,7 @@ where
         Ok(()) => poll_fn(|cx| socket.poll(cx)).await,
         Err(end) => end,
     };
-    tracing::debug!(client = %connection.session.borrow().client(), ?end, "a client's connection ends");
+    tracing::debug!(client = %connection.session.borrow().client(), session = connection.number.0, ?end, "a client's connection ends");
     worker.socket_ended(&connection, end);
     let closing = socket.into_closing();
     let closing = async {
@@ -92,6 +97,13 @@ where
     };
     // Boxed, so that a connection holds the memory for its end only when it ends.
     Box::pin(join(closing, detached)).await;
+}
+
+fn log_beginning(worker: &Worker, connection: &Connection) {
+    let from = connection.from().filter(|_| worker.shared.settings.log_addresses).map(AddressBlock::address);
+    let client = connection.session.borrow().client();
+    let (session, link) = (connection.number.0, connection.link);
+    tracing::debug!(%client, session, worker = worker.index, link, address = from.map(display), "a client connects");
 }
 
 /// Ready when a session without a socket is over. The worker's timer gives it its time.

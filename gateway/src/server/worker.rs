@@ -9,7 +9,7 @@ use std::rc::{Rc, Weak};
 use std::sync::Arc;
 
 use duet_proto::close::CloseCode;
-use duet_proto::frame::{DownFrame, UpFrame};
+use duet_proto::frame::{Down, DownFrame, UpFrame};
 use duet_proto::ids::{ClientId, SessionNumber};
 use duet_proto::time::Time;
 use duet_proto::token::ResumeToken;
@@ -23,6 +23,7 @@ use tokio::task::JoinSet;
 use super::clock::Clock;
 use super::connection::{Connection, Outgoing, SocketEnd};
 use super::places::{Place, UserPlace};
+use super::traces::ClientTrace;
 use super::{Accepted, Ended, Refused, Shared, Stage, accept, links, routes, socket};
 use crate::limits::Traffic;
 use crate::session::{Output, ResumeTokens, Session, Verified};
@@ -115,6 +116,7 @@ pub(super) struct Opening {
     pub(super) is_v1: bool,
     pub(super) place: Place,
     pub(super) verified: Option<Box<(Verified, UserPlace)>>,
+    pub(super) trace: ClientTrace,
 }
 
 /// Sessions that a worker keeps without their sockets. With more, those whose connections break end at once.
@@ -172,7 +174,7 @@ impl Worker {
 
     /// A client has come: begins its session, which ends when the guard is dropped.
     pub(super) fn open(&self, opening: Opening) -> OpenConnection<'_> {
-        let Opening { is_v1, place, verified } = opening;
+        let Opening { is_v1, place, verified, trace } = opening;
         let number = self.opened.get() + 1;
         self.opened.set(number);
         let link = self.link_for(number);
@@ -199,7 +201,8 @@ impl Worker {
             session.handle_drain(DRAIN_PACE, now);
         }
         let max_outbound_bytes = self.shared.settings.socket.max_outbound_bytes;
-        let connection = Rc::new(Connection::new(SessionNumber(number), link, session, place, max_outbound_bytes));
+        let connection =
+            Rc::new(Connection::new(SessionNumber(number), link, session, place, trace, max_outbound_bytes));
         connection.user_place.set(user_place);
         self.connections.borrow_mut().insert(connection.number, connection.clone());
         self.pass_outputs(&connection);
@@ -274,7 +277,8 @@ impl Worker {
                 Output::Limited(limit) => self.shared.counts.refused(Refused::Limit(limit)),
                 Output::Counted(counted) => self.tally().counted(counted),
                 Output::Fault { id, what } => tracing::error!(id, what, "a session met a fault of ours"),
-                Output::Frame { kind, client_seq } => {
+                Output::Frame { mut kind, client_seq } => {
+                    self.trace_up(connection, &mut kind);
                     self.measure_up(connection, &kind);
                     self.push(connection.link, UpFrame { session: connection.number, client_seq, kind });
                 }
@@ -323,13 +327,24 @@ impl Worker {
         for frame in frames {
             let connection = self.connections.borrow().get(&frame.session).cloned();
             if let Some(connection) = connection {
+                let delivery = self.trace_down(&connection, &frame);
+                let in_span = delivery.as_ref().map(|delivery| delivery.context().attach());
+                log_match(&connection, &frame);
                 let IsTimed(is_timed) = self.measure_down(&connection, &frame.kind, now);
                 self.feed_at(now, &connection, |session, now| session.handle_frame(frame, now));
                 if is_timed {
                     self.time_delivery(&connection, now);
                 }
+                drop(in_span);
             }
         }
+    }
+}
+
+fn log_match(connection: &Connection, frame: &DownFrame) {
+    if let Down::Matched(matched) = &frame.kind {
+        let client = connection.session.borrow().client();
+        tracing::debug!(%client, session = connection.number.0, room = %matched.room, "has a partner");
     }
 }
 

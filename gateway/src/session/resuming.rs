@@ -115,6 +115,7 @@ impl Session {
         self.close(match reason {
             SessionEndedReason::ResumedElsewhere => CloseCode::ResumedElsewhere,
             SessionEndedReason::Overflow => CloseCode::Policy,
+            SessionEndedReason::Closed => CloseCode::Closed,
             // It was not known to be here: a link was lost for longer than the window.
             SessionEndedReason::Expired => CloseCode::Internal,
         });

@@ -155,6 +155,7 @@ fn matched(attempt: u32, round: u32) -> Down {
         waited: Duration::ZERO,
         shown: None,
         tags: Box::default(),
+        traces: None,
     })
 }
 

@@ -1,7 +1,6 @@
 //! Who may ask what on the gRPC port: client certificates and their names for links, certificates or bearer tokens for queries. Health is
 //! told to anyone. Refusals say what is missing and never what was presented.
 
-use std::collections::HashMap;
 use std::convert::Infallible;
 use std::fmt;
 use std::future::{Ready, ready};
@@ -17,10 +16,11 @@ use tokio_rustls::rustls::pki_types::CertificateDer;
 use tonic::body::Body;
 use tonic::server::NamedService;
 use tonic::{Code, Status};
-use tonic_types::{ErrorDetails, StatusExt};
 use tower::Service;
 use webpki::EndEntityCert;
 
+use super::log_filter::LogFilter;
+use super::refusals::refusal;
 use super::seldom::Seldom;
 
 /// Which clients a port with TLS serves.
@@ -96,11 +96,42 @@ impl Peer {
         }
     }
 
+    /// The names in its certificate, if it has shown one.
+    pub(crate) fn names(&self) -> Vec<String> {
+        self.certificate().map_or_else(Vec::new, names)
+    }
+
     fn certificate(&self) -> Option<&CertificateDer<'static>> {
         match self {
             Peer::Tls(certificate) => certificate.get()?.as_ref(),
             Peer::Local | Peer::Unknown => None,
         }
+    }
+}
+
+/// Who may administer. By default nobody.
+#[derive(Clone, Default)]
+pub struct AdminAccess {
+    /// Who asks must bear one of these; the newest value counts.
+    pub tokens: Option<watch::Receiver<Arc<QueryTokens>>>,
+    /// Who asks must have a certificate with one of these names.
+    pub names: Option<Arc<[String]>>,
+    /// How the log is set, if a call may do that.
+    pub log_filter: Option<LogFilter>,
+}
+
+impl AdminAccess {
+    /// What it asks of who comes by a port that serves these.
+    pub(crate) fn demands(&self, port: Clients) -> Demands {
+        let clients = self.names.clone().map_or(port, Clients::Named);
+        let is_off = self.tokens.is_none() && self.names.is_none();
+        Demands { tokens: self.tokens.clone(), trusts_files: self.names.is_none(), is_off, ..Demands::of(clients) }
+    }
+}
+
+impl fmt::Debug for AdminAccess {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AdminAccess").field("tokens", &self.tokens).field("names", &self.names).finish_non_exhaustive()
     }
 }
 
@@ -110,14 +141,20 @@ pub(crate) struct Demands {
     pub(crate) clients: Clients,
     pub(crate) tokens: Option<watch::Receiver<Arc<QueryTokens>>>,
     pub(crate) complaints: Arc<Seldom>,
+    /// Whether who came by the file system needs no certificate.
+    pub(crate) trusts_files: bool,
+    pub(crate) is_off: bool,
 }
 
 impl Demands {
     pub(crate) fn of(clients: Clients) -> Self {
-        Demands { clients, tokens: None, complaints: Arc::default() }
+        Demands { clients, tokens: None, complaints: Arc::default(), trusts_files: true, is_off: false }
     }
 
     fn check(&self, peer: &Peer, headers: &HeaderMap) -> Result<(), Refusal> {
+        if self.is_off {
+            return Err(Refusal::Off);
+        }
         self.check_certificate(peer)?;
         match &self.tokens {
             Some(tokens) => {
@@ -129,7 +166,7 @@ impl Demands {
     }
 
     fn check_certificate(&self, peer: &Peer) -> Result<(), Refusal> {
-        if self.clients == Clients::Anyone || matches!(peer, Peer::Local) {
+        if self.clients == Clients::Anyone || (self.trusts_files && matches!(peer, Peer::Local)) {
             return Ok(());
         }
         let certificate = peer.certificate().ok_or(Refusal::NoCertificate)?;
@@ -165,6 +202,7 @@ fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
 /// Why a call is refused.
 #[derive(Debug, PartialEq, Eq)]
 enum Refusal {
+    Off,
     NoCertificate,
     OtherName(Vec<String>),
     NoToken,
@@ -174,19 +212,22 @@ enum Refusal {
 impl Refusal {
     fn status(&self) -> Status {
         let (code, reason) = match self {
+            Refusal::Off => (Code::Unimplemented, "ADMIN_OFF"),
             Refusal::NoCertificate => (Code::Unauthenticated, "CLIENT_CERTIFICATE_MISSING"),
             Refusal::OtherName(_) => (Code::PermissionDenied, "CLIENT_NAME_REFUSED"),
             Refusal::NoToken => (Code::Unauthenticated, "TOKEN_MISSING"),
             Refusal::WrongToken => (Code::Unauthenticated, "TOKEN_INVALID"),
         };
-        let details = ErrorDetails::with_error_info(reason, ERROR_DOMAIN, HashMap::new());
-        Status::with_error_details(code, self.to_string(), details)
+        refusal(code, reason, self.to_string())
     }
 }
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Refusal::Off => {
+                "nobody may administer this matchmaker: neither ADMIN_TOKEN_FILE nor ADMIN_CLIENT_NAMES is set"
+            }
             Refusal::NoCertificate => "a client certificate is needed here, and none was shown",
             Refusal::OtherName(_) => "the client certificate has none of the names that are served here",
             Refusal::NoToken => "a token is needed here, as in `authorization: Bearer TOKEN`",
@@ -236,8 +277,6 @@ where
 /// Shorter ones might be guessed.
 const TOKEN_BYTES: usize = 32;
 const TOKEN_MOST_BYTES: usize = 1_024;
-/// Whose reasons they are: the domain of google.rpc.ErrorInfo.
-const ERROR_DOMAIN: &str = "duet.v1";
 
 #[cfg(test)]
 mod tests {

@@ -1,16 +1,20 @@
 //! What the replica's lock guards: the machine and the links' queues, and how its outputs get from one to the other.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use duet_proto::frame::{Down, DownFrame};
 use duet_proto::link::GatewayHello;
 use duet_proto::queue::{Fill, Limits, Refused, Sender};
+use duet_proto::spans::Spans;
 use duet_proto::time::Time;
 use tokio::sync::oneshot;
 
 use super::events::Events;
 use super::gateways::Gateways;
 use super::link::LinkEnd;
+use super::traces::MatchSpans;
+use super::waits::Waits;
 use crate::{Event, LinkKey, Matchmaker, Output, Quarantined, Report, RoomEnded};
 
 /// The machine and its links. Every input is followed by [`Desk::drain`] before the lock is let go.
@@ -25,6 +29,8 @@ pub(crate) struct Desk {
     going_away: bool,
     pub(crate) events: Events,
     pub(crate) gateways: Gateways,
+    pub(crate) waits: Arc<Waits>,
+    spans: MatchSpans,
 }
 
 /// Where a link's frames and its end go.
@@ -37,15 +43,16 @@ struct Outlet {
 }
 
 impl Desk {
-    pub(crate) fn new(machine: Matchmaker, link_queue: Limits) -> Self {
-        let events = Events::new(EVENT_BACKLOG);
+    pub(crate) fn new(machine: Matchmaker, link_queue: Limits, event_backlog: usize, spans: Option<Spans>) -> Self {
         Desk {
             machine,
             link_queue,
             links: BTreeMap::new(),
             armed: None,
             going_away: false,
-            events,
+            events: Events::new(event_backlog),
+            waits: Arc::default(),
+            spans: MatchSpans::new(spans),
             gateways: Gateways::default(),
         }
     }
@@ -104,6 +111,10 @@ impl Desk {
                     Output::LinkReplaced { link } => self.end(link, LinkEnd::Replaced, now),
                     Output::Event(event) => {
                         log_event(&event);
+                        if let Event::Matched(made) = &*event {
+                            self.waits.add(&made.pool, made.waited, now);
+                            self.spans.made(made);
+                        }
                         self.events.tell(*event);
                     }
                 }
@@ -145,9 +156,14 @@ impl Desk {
     }
 
     /// Queues a frame, unless its link has been ended in this drain.
-    fn push(&self, link: LinkKey, frame: DownFrame) -> Result<(), LinkEnd> {
+    fn push(&mut self, link: LinkKey, mut frame: DownFrame) -> Result<(), LinkEnd> {
         let Some(outlet) = self.links.get(&link) else { return Ok(()) };
+        let in_span = match &mut frame.kind {
+            Down::Matched(matched) => self.spans.told(matched),
+            _ => None,
+        };
         log_decision(&outlet.gateway, &frame);
+        drop(in_span);
         outlet.down.push(frame).map_err(|refused| match refused {
             Refused::Full => LinkEnd::TooSlow,
             Refused::Closed => LinkEnd::Lost,
@@ -201,6 +217,8 @@ fn log_event(event: &Event) {
             tracing::info!(reporter = %reporter.client, reported = %reported.client, %room, "a client was reported");
             tracing::debug!(%room, reason, details, "why a client was reported");
         }
+        // What became of a session is in the frames to it.
+        Event::SessionChanged(_) => {}
         Event::Quarantined(Quarantined { party, reporters, lasts }) => {
             tracing::warn!(client = %party.client, reporters, ?lasts, "a client was reported by many and is in quarantine");
         }
@@ -210,6 +228,3 @@ fn log_event(event: &Event) {
         }
     }
 }
-
-/// Events that a subscriber may be behind by.
-const EVENT_BACKLOG: usize = 4096;

@@ -11,11 +11,12 @@ use duet_proto::frame::DownFrame;
 use duet_proto::ids::BootId;
 use duet_proto::link::{self, GatewayEnd, GatewayHello, MatchmakerHello};
 use duet_proto::queue::{Limits, Sender};
+use duet_proto::spans::Spans;
 use duet_proto::time::Time;
 use futures_util::StreamExt;
 use rand::TryRng;
 use rand::rngs::SysRng;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep_until};
 
 use super::clock::Clock;
@@ -25,6 +26,7 @@ use super::figures::Figures;
 use super::gateways::GatewayFigures;
 use super::link::{LinkEnd, OpenLink};
 use super::timer;
+use super::waits::Waits;
 use crate::{Config, LinkKey, Matchmaker};
 
 /// A running matchmaker. Clones are handles to the same one; it lives as long as any of them, or any of its links.
@@ -39,6 +41,14 @@ pub(crate) struct Shared {
     pub(crate) link_queue: Limits,
     clock: Clock,
     desk: Mutex<Desk>,
+    /// The desk's own, which can be looked at without its lock.
+    waits: Arc<Waits>,
+    /// Whether watchers are to end.
+    leaving: watch::Sender<bool>,
+    /// Whether an operator has asked for the process's end.
+    drain: watch::Sender<bool>,
+    /// What makes spans.
+    spans: Option<Spans>,
     /// Tells the timer that its deadline has moved up, or that there is nothing left to time.
     rearm: Arc<Notify>,
 }
@@ -52,11 +62,24 @@ impl Replica {
     ///
     /// Outside a tokio runtime, or when the operating system gives no random bytes.
     pub fn start(name: impl Into<String>, config: Config) -> Self {
+        Replica::start_traced(name, config, None)
+    }
+
+    /// The same, and whatever wish says to be recorded is, as far as its match.
+    ///
+    /// # Panics
+    ///
+    /// Likewise.
+    pub fn start_traced(name: impl Into<String>, config: Config, spans: Option<Spans>) -> Self {
         let hello = MatchmakerHello { replica: name.into(), boot: BootId::from_random(random()), engine: None };
         let link_queue = config.link_queue;
-        let desk = Mutex::new(Desk::new(Matchmaker::new(config, random()), link_queue));
+        let desk =
+            Desk::new(Matchmaker::new(config.clone(), random()), link_queue, config.event_backlog, spans.clone());
+        let (waits, desk) = (desk.waits.clone(), Mutex::new(desk));
+        let (leaving, drain) = (watch::Sender::new(false), watch::Sender::new(false));
         let rearm = Arc::new(Notify::new());
-        let shared = Arc::new(Shared { hello, link_queue, clock: Clock::start(), desk, rearm: rearm.clone() });
+        let (clock, again) = (Clock::start(), rearm.clone());
+        let shared = Arc::new(Shared { hello, link_queue, clock, desk, waits, leaving, drain, spans, rearm: again });
         tokio::spawn(timer::run(Arc::downgrade(&shared), rearm));
         Replica { shared }
     }
@@ -64,6 +87,11 @@ impl Replica {
     /// Who this is, as gateways are told.
     pub fn hello(&self) -> &MatchmakerHello {
         &self.shared.hello
+    }
+
+    /// What makes spans, if anything does.
+    pub(crate) fn spans(&self) -> Option<Spans> {
+        self.shared.spans.clone()
     }
 
     /// What may wait for a link's gateway.
@@ -106,7 +134,34 @@ impl Replica {
 
     /// Ends all links and takes no new ones: gateways announce their sessions elsewhere.
     pub fn go_away(&self) {
+        self.shared.leaving.send_replace(true);
         self.locked(Desk::go_away);
+    }
+
+    /// Resolves when an operator asks for the process's end by a call, which is refused while nobody waits for it.
+    pub fn drain_asked(&self) -> impl Future<Output = ()> + use<> {
+        let mut asked = self.shared.drain.subscribe();
+        async move {
+            if asked.wait_for(|asked| *asked).await.is_err() {
+                // The replica is gone.
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
+    /// Tells whoever ends the process; whether there is anybody.
+    pub(crate) fn ask_for_drain(&self) -> bool {
+        self.shared.drain.send(true).is_ok()
+    }
+
+    /// Becomes true when this matchmaker goes away.
+    pub(crate) fn leaving(&self) -> watch::Receiver<bool> {
+        self.shared.leaving.subscribe()
+    }
+
+    /// How long those who were matched lately had waited.
+    pub(crate) fn waits(&self) -> &Waits {
+        &self.shared.waits
     }
 
     /// Waits until gateways, together, know all sessions again.
@@ -128,14 +183,19 @@ impl Replica {
     }
 
     /// Hands the machine its input and does what it says.
-    pub(crate) fn apply(&self, input: impl FnOnce(&mut Matchmaker, Time)) {
-        self.locked(|desk, now| input(&mut desk.machine, now));
+    pub(crate) fn apply<T>(&self, input: impl FnOnce(&mut Matchmaker, Time) -> T) -> T {
+        self.locked(|desk, now| input(&mut desk.machine, now))
     }
 
     /// Looks at the machine.
     pub(crate) fn ask<T>(&self, question: impl FnOnce(&Matchmaker, &Clock, Time) -> T) -> T {
+        self.look(|desk, clock, now| question(&desk.machine, clock, now))
+    }
+
+    /// Looks at the machine and at what has come of it, at one moment.
+    pub(crate) fn look<T>(&self, question: impl FnOnce(&Desk, &Clock, Time) -> T) -> T {
         let desk = self.shared.lock();
-        question(&desk.machine, &self.shared.clock, self.shared.clock.now())
+        question(&desk, &self.shared.clock, self.shared.clock.now())
     }
 
     fn locked<T>(&self, input: impl FnOnce(&mut Desk, Time) -> T) -> T {

@@ -9,6 +9,7 @@ use std::time::Duration;
 use duet_proto::bounds::LINK_MESSAGE_BYTES;
 use duet_proto::link::LinkPings;
 use duet_proto::unix::UnixLink;
+use duet_proto::v1::admin_server::AdminServer;
 use duet_proto::v1::matchmaker_server::MatchmakerServer;
 use duet_proto::v1::signaling_server::SignalingServer;
 use futures_util::future::join_all;
@@ -25,13 +26,16 @@ use tonic_health::ServingStatus;
 use tonic_health::pb::health_server::HealthServer;
 use tonic_health::server::{HealthReporter, HealthService};
 
-use super::access::{Clients, Demands, Guarded, Peer, QueryTokens};
+use super::access::{AdminAccess, Clients, Demands, Guarded, Peer, QueryTokens};
+use super::administration::AdminService;
 use super::listener::{self, Incoming, connections};
 use super::patience::Patience;
 use super::queries::MatchmakerService;
 use super::replica::Replica;
 use super::signaling::SignalingService;
 use super::tls::{PortTls, Secured};
+use super::traced::Traced;
+use super::watching::Watchers;
 
 /// Bounds of the gRPC port that an operator may set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +50,10 @@ pub struct PortConfig {
     pub answer_within: Duration,
     /// How a dead connection is found.
     pub pings: LinkPings,
+    /// Who may watch events at a time.
+    pub watchers: usize,
+    /// After how long a silence watchers are told that this matchmaker is there.
+    pub heartbeat: Duration,
     /// How long a stop may wait for connections to end before they are cut.
     pub drain_within: Duration,
 }
@@ -58,6 +66,8 @@ impl Default for PortConfig {
             hello_within: Duration::from_secs(5),
             answer_within: Duration::from_secs(5),
             pings: LinkPings::default(),
+            watchers: 16,
+            heartbeat: Duration::from_secs(10),
             drain_within: Duration::from_secs(10),
         }
     }
@@ -84,6 +94,8 @@ pub struct Ports {
     pub queries: Option<Door>,
     /// Who asks queries must bear one of these; the newest value counts.
     pub tokens: Option<watch::Receiver<Arc<QueryTokens>>>,
+    /// Who may administer, wherever queries are served.
+    pub admin: AdminAccess,
 }
 
 impl From<TcpListener> for Ports {
@@ -128,7 +140,7 @@ impl Replica {
     ///
     /// Outside a tokio runtime.
     pub async fn serve(&self, ports: Ports, config: PortConfig, shutdown: impl Future<Output = ()>) {
-        let Ports { links, unix, queries, tokens } = ports;
+        let Ports { links, unix, queries, tokens, admin } = ports;
         let health = HealthReporter::new();
         let demands = |clients| Demands { tokens: tokens.clone(), ..Demands::of(clients) };
         let mut entrances: Vec<Entrance<'_, Io>> = Vec::new();
@@ -136,7 +148,8 @@ impl Replica {
             let clients = links.as_ref().map_or(Clients::Anyone, Door::clients);
             let mut routes = self.routes(config, health.clone(), Demands::of(clients.clone()));
             if queries.is_none() {
-                routes = self.add_queries(routes, config, &demands(clients));
+                routes = self.add_queries(routes, config, &demands(clients.clone()));
+                routes = self.add_admin(routes, config, &admin, clients);
             }
             let tcp = stream::iter(links).flat_map(Door::connections);
             let unix = stream::iter(unix).flat_map(listener::unix);
@@ -147,6 +160,7 @@ impl Replica {
         if let Some(queries) = queries {
             let health = Routes::new(health_service(config, health.clone()));
             let routes = self.add_queries(health, config, &demands(queries.clients()));
+            let routes = self.add_admin(routes, config, &admin, queries.clients());
             entrances.push((Box::pin(queries.connections()), routes));
         }
         self.serve_entrances(entrances, health, config, shutdown).await;
@@ -229,9 +243,19 @@ impl Replica {
         Routes::new(Guarded { inner: signaling, demands }).add_service(health_service(config, health))
     }
 
+    /// Administration.
+    fn add_admin(&self, routes: Routes, config: PortConfig, access: &AdminAccess, port: Clients) -> Routes {
+        let service = AdminService { replica: self.clone(), log_filter: access.log_filter.clone() };
+        let admin =
+            AdminServer::new(service).max_decoding_message_size(REQUEST_BYTES).max_encoding_message_size(ANSWER_BYTES);
+        let inner = Patience { inner: admin, answer_within: config.answer_within };
+        routes.add_service(Guarded { inner, demands: access.demands(port) })
+    }
+
     /// Queries, and reflection, by which they are found.
     fn add_queries(&self, routes: Routes, config: PortConfig, demands: &Demands) -> Routes {
-        let matchmaker = MatchmakerServer::new(MatchmakerService { replica: self.clone() })
+        let watchers = Watchers::new(config.watchers, config.heartbeat);
+        let matchmaker = MatchmakerServer::new(MatchmakerService { replica: self.clone(), watchers })
             .max_decoding_message_size(REQUEST_BYTES)
             .max_encoding_message_size(ANSWER_BYTES);
         let reflection = || {
@@ -244,8 +268,9 @@ impl Replica {
         let v1alpha = reflection().build_v1alpha().expect(VALID).max_decoding_message_size(REQUEST_BYTES);
 
         let answer_within = config.answer_within;
+        let matchmaker = Traced { inner: Patience { inner: matchmaker, answer_within }, spans: self.spans() };
         routes
-            .add_service(Guarded { inner: Patience { inner: matchmaker, answer_within }, demands: demands.clone() })
+            .add_service(Guarded { inner: matchmaker, demands: demands.clone() })
             .add_service(Guarded { inner: Patience { inner: v1, answer_within }, demands: demands.clone() })
             .add_service(Guarded { inner: Patience { inner: v1alpha, answer_within }, demands: demands.clone() })
     }
@@ -278,8 +303,12 @@ async fn report(health: &HealthReporter, status: ServingStatus) {
 }
 
 /// What health is told of; the empty name stands for the whole server.
-const SERVICES: [&str; 3] =
-    ["", SignalingServer::<SignalingService>::NAME, MatchmakerServer::<MatchmakerService>::NAME];
+const SERVICES: [&str; 4] = [
+    "",
+    SignalingServer::<SignalingService>::NAME,
+    MatchmakerServer::<MatchmakerService>::NAME,
+    AdminServer::<AdminService>::NAME,
+];
 
 /// A query's message, at most.
 const REQUEST_BYTES: usize = 16 * 1024;

@@ -18,6 +18,7 @@ use crate::world::{Act, Claim, Event, Speech, Was, World, client_id};
 mod ending;
 mod forwarding;
 mod links;
+mod orders;
 mod queueing;
 mod recovery;
 mod reporting;

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use duet_matchmaker::Config;
-use duet_matchmaker::server::{PortConfig, Replica};
+use duet_matchmaker::server::{PortConfig, Ports, Replica};
 use duet_proto::frame::{Attach, Doing, DownFrame, Forward, Join, Resumable, Up, UpFrame};
 use duet_proto::ids::{BootId, ClientId, SessionNumber, TicketNumber};
 use duet_proto::link::GatewayHello;
@@ -17,6 +17,7 @@ use tonic::transport::{Channel, Endpoint};
 
 use crate::world::wishes;
 
+mod admin;
 mod contract;
 mod gateway;
 mod http2;
@@ -24,6 +25,7 @@ mod limits;
 mod port;
 mod queries;
 mod statuses;
+mod watching;
 
 /// A matchmaker and its port.
 struct Running {
@@ -39,13 +41,17 @@ impl Running {
     }
 
     async fn start_with(config: Config, port: PortConfig) -> Self {
+        Self::start_on(config, port, Ports::from).await
+    }
+
+    async fn start_on(config: Config, port: PortConfig, ports: impl FnOnce(TcpListener) -> Ports) -> Self {
         let replica = Replica::start("m1", config);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
         let served = replica.clone();
-        let done =
-            tokio::spawn(async move { served.serve(listener.into(), port, async { drop(stopped.await) }).await });
+        let ports = ports(listener);
+        let done = tokio::spawn(async move { served.serve(ports, port, async { drop(stopped.await) }).await });
         Running { replica, address, stop, done }
     }
 

@@ -146,6 +146,12 @@ impl World {
         self.drain()
     }
 
+    /// Lets an operator do something, and tells all that came of it.
+    pub(crate) fn order(&mut self, order: impl FnOnce(&mut Matchmaker)) -> Vec<String> {
+        order(&mut self.machine);
+        self.drain()
+    }
+
     fn link_up(&mut self, link: u32, now: Time) {
         let boot = BootId::from_random([self.boots.get(&link).copied().unwrap_or_default(); 16]);
         let key = self.machine.link_up(GatewayHello { gateway: format!("g{link}"), boot, worker: 0 }, now);
@@ -202,7 +208,7 @@ impl World {
             Output::LinkRefused { link, reason } => format!("{} refused: {reason}", self.link(link)),
             Output::LinkReplaced { link } => format!("{} replaced", self.links_ever(link)),
             Output::Event(event) => match *event {
-                Happened::Matched(_) | Happened::RoomEnded(_) => return None,
+                Happened::Matched(_) | Happened::RoomEnded(_) | Happened::SessionChanged(_) => return None,
                 Happened::Quarantined(quarantined) => {
                     let (whom, for_how_long) = (letter(quarantined.party.client), seconds(quarantined.lasts));
                     format!("{whom} in quarantine for {for_how_long} by {}", quarantined.reporters)

@@ -76,4 +76,6 @@ pub enum SessionEndedReason {
     Expired,
     /// More would have to be kept for its client than fits.
     Overflow,
+    /// An operator ended it.
+    Closed,
 }

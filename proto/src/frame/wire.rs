@@ -9,6 +9,7 @@ use bytes::Bytes;
 
 use super::*;
 use crate::bounds;
+use crate::trace::{MatchTraces, TraceContext};
 use crate::v1::{self, attach, down_frame, up_frame};
 
 mod resumable;
@@ -138,6 +139,10 @@ impl From<Down> for down_frame::Kind {
                 waited_ms: milliseconds(matched.waited),
                 partner: matched.shown.map(|shown| (*shown).into()),
                 tags: matched.tags.iter().map(|tag| tag.as_str().to_owned()).collect(),
+                trace_context: wishes::context_bytes(matched.traces.as_ref().and_then(|traces| traces.own.as_ref())),
+                partner_trace_context: wishes::context_bytes(
+                    matched.traces.as_ref().and_then(|traces| traces.partner.as_ref()),
+                ),
             }),
             Down::Forward(forward) => down_frame::Kind::Forward(forward.into()),
             Down::Resume { ticket, received, passed } => {
@@ -199,6 +204,10 @@ impl TryFrom<down_frame::Kind> for Down {
                 waited: Duration::from_millis(matched.waited_ms),
                 shown: matched.partner.map(|partner| partner.try_into().map(Box::new)).transpose()?,
                 tags: wishes::tags(&matched.tags)?.into(),
+                traces: MatchTraces::of(
+                    TraceContext::from_bytes(&matched.trace_context).as_ref(),
+                    TraceContext::from_bytes(&matched.partner_trace_context).as_ref(),
+                ),
             }),
             down_frame::Kind::Forward(forward) => Down::Forward(forward.try_into()?),
             down_frame::Kind::Resume(resume) => Down::Resume {

@@ -7,6 +7,7 @@ use unicode_normalization::UnicodeNormalization;
 
 use crate::bounds;
 use crate::ids::ClientId;
+use crate::trace::TraceContext;
 
 /// What a partner must be like. Cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
@@ -15,6 +16,8 @@ pub struct Wishes {
     pub pool: PoolName,
     /// What else is asked for; most ask for nothing else.
     pub preferences: Option<Arc<Preferences>>,
+    /// The span that wishes, if it is recorded. It goes wherever the wish goes.
+    pub trace: Option<Arc<TraceContext>>,
 }
 
 /// What a partner had better be like, and who it must not be.
@@ -35,13 +38,18 @@ pub struct Preferences {
 impl Wishes {
     /// Anybody of a pool.
     pub fn anybody(pool: PoolName) -> Self {
-        Wishes { pool, preferences: None }
+        Wishes { pool, preferences: None, trace: None }
     }
 
     /// Somebody of a pool.
     pub fn new(pool: PoolName, preferences: Preferences) -> Self {
         let is_any = preferences == Preferences::default();
-        Wishes { pool, preferences: (!is_any).then(|| Arc::new(preferences)) }
+        Wishes { pool, preferences: (!is_any).then(|| Arc::new(preferences)), trace: None }
+    }
+
+    /// Whether both ask for the same, whatever traces they belong to.
+    pub fn asks_as(&self, other: &Self) -> bool {
+        self.pool == other.pool && self.preferences == other.preferences
     }
 
     /// Who will do sooner than others.

@@ -345,6 +345,9 @@ pub struct Wishes {
     /// brings it within the operator's bound.
     #[prost(uint32, tag = "6")]
     pub head_start_ms: u32,
+    /// The span that wishes, if it is recorded: 25 bytes, trace id, span id and flags of W3C Trace Context; else empty.
+    #[prost(bytes = "bytes", tag = "7")]
+    pub trace_context: ::prost::bytes::Bytes,
 }
 /// Leaves the partner, who gets `PartnerLeft` with reason NEXT, and asks for another.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -522,6 +525,12 @@ pub struct Matched {
     /// The tags that both had asked for.
     #[prost(string, repeated, tag = "7")]
     pub tags: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// The span that is told of the match, if it is recorded: as in `Wishes`.
+    #[prost(bytes = "bytes", tag = "8")]
+    pub trace_context: ::prost::bytes::Bytes,
+    /// The same in the trace of the partner.
+    #[prost(bytes = "bytes", tag = "9")]
+    pub partner_trace_context: ::prost::bytes::Bytes,
 }
 /// The room is over.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -712,6 +721,8 @@ pub enum SessionEndedReason {
     Expired = 2,
     /// More would have to be kept for its client than fits.
     Overflow = 3,
+    /// An operator ended it.
+    Closed = 4,
 }
 impl SessionEndedReason {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -724,6 +735,7 @@ impl SessionEndedReason {
             Self::ResumedElsewhere => "SESSION_ENDED_REASON_RESUMED_ELSEWHERE",
             Self::Expired => "SESSION_ENDED_REASON_EXPIRED",
             Self::Overflow => "SESSION_ENDED_REASON_OVERFLOW",
+            Self::Closed => "SESSION_ENDED_REASON_CLOSED",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -733,6 +745,7 @@ impl SessionEndedReason {
             "SESSION_ENDED_REASON_RESUMED_ELSEWHERE" => Some(Self::ResumedElsewhere),
             "SESSION_ENDED_REASON_EXPIRED" => Some(Self::Expired),
             "SESSION_ENDED_REASON_OVERFLOW" => Some(Self::Overflow),
+            "SESSION_ENDED_REASON_CLOSED" => Some(Self::Closed),
             _ => None,
         }
     }
@@ -1135,9 +1148,31 @@ pub struct Stats {
     /// When the process started.
     #[prost(message, optional, tag = "8")]
     pub start_time: ::core::option::Option<::prost_types::Timestamp>,
-    /// Pools with somebody waiting, in the order of their names; at most 1,000.
+    /// Pools with somebody waiting or talking, in the order of their names; at most 1,000.
     #[prost(message, repeated, tag = "9")]
     pub pools: ::prost::alloc::vec::Vec<PoolStats>,
+    /// How long those who were matched lately had waited, of all pools.
+    #[prost(message, optional, tag = "10")]
+    pub time_to_match: ::core::option::Option<TimeToMatch>,
+}
+/// How long those who were matched lately had waited: what lies within the window, and of that the newest 1,024 waits.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TimeToMatch {
+    /// How far back it looks.
+    #[prost(message, optional, tag = "1")]
+    pub window: ::core::option::Option<::prost_types::Duration>,
+    /// How many waits it is made of, two for each room. With 0 the rest is absent.
+    #[prost(uint32, tag = "2")]
+    pub samples: u32,
+    /// Half had waited no longer than this.
+    #[prost(message, optional, tag = "3")]
+    pub p50: ::core::option::Option<::prost_types::Duration>,
+    /// Nine of ten.
+    #[prost(message, optional, tag = "4")]
+    pub p90: ::core::option::Option<::prost_types::Duration>,
+    /// 99 of 100.
+    #[prost(message, optional, tag = "5")]
+    pub p99: ::core::option::Option<::prost_types::Duration>,
 }
 /// One pool at one moment.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1147,9 +1182,18 @@ pub struct PoolStats {
     /// Sessions in its queue.
     #[prost(uint64, tag = "2")]
     pub waiting: u64,
-    /// How long its longest waiter has waited.
+    /// How long its longest waiter has waited; absent when nobody waits.
     #[prost(message, optional, tag = "3")]
     pub oldest_wait: ::core::option::Option<::prost_types::Duration>,
+    /// How long those who were matched in it lately had waited, in quarantine or not.
+    #[prost(message, optional, tag = "4")]
+    pub time_to_match: ::core::option::Option<TimeToMatch>,
+    /// Whether these are its waiters in quarantine, who meet only each other.
+    #[prost(bool, tag = "5")]
+    pub quarantined: bool,
+    /// Sessions of its rooms.
+    #[prost(uint64, tag = "6")]
+    pub talking: u64,
 }
 /// One client's identity.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1240,13 +1284,35 @@ pub struct GetSessionRequest {
     pub name: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct BatchGetSessionsRequest {
+    /// Each `sessions/{session}`: 1 to 100.
+    #[prost(string, repeated, tag = "1")]
+    pub names: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+/// Unlike AIP-231 has it, a session that is gone does not fail the others: any may end at any moment.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct BatchGetSessionsResponse {
+    /// In the order in which they were asked for.
+    #[prost(message, repeated, tag = "1")]
+    pub sessions: ::prost::alloc::vec::Vec<Session>,
+    /// The names of those that are not there.
+    #[prost(string, repeated, tag = "2")]
+    pub not_found: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ListSessionsRequest {
-    /// How many at most: 50 when 0, 1,000 when more.
+    /// How many at most: 50 when 0, 1,000 when more. There may be fewer, or none, on a page that is not the last: one page looks at 20,000
+    /// sessions at most.
     #[prost(int32, tag = "1")]
     pub page_size: i32,
     /// `next_page_token` of the page before; empty for the first.
     #[prost(string, tag = "2")]
     pub page_token: ::prost::alloc::string::String,
+    /// Which: empty is all. Conditions joined by `AND`, each `FIELD = VALUE` or `FIELD != VALUE`, where a value is a word or a string in double
+    /// quotes, in which `\"` and `\\` stand for themselves. Fields are `pool`, `state` (IDLE, WAITING or MATCHED), `user_id`, `gateway_id`,
+    /// `user_verified` and `detached` (true or false). As in `state = WAITING AND pool = "chess"`. Up to 8 conditions of 1,024 bytes in all.
+    #[prost(string, tag = "3")]
+    pub filter: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ListSessionsResponse {
@@ -1296,12 +1362,15 @@ pub struct GetRoomRequest {
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ListRoomsRequest {
-    /// How many at most: 50 when 0, 1,000 when more.
+    /// As in ListSessionsRequest.
     #[prost(int32, tag = "1")]
     pub page_size: i32,
     /// `next_page_token` of the page before; empty for the first.
     #[prost(string, tag = "2")]
     pub page_token: ::prost::alloc::string::String,
+    /// As in ListSessionsRequest. Fields are `pool`, and `user_id`, `session` (a name) and `gateway_id`, each of any member.
+    #[prost(string, tag = "3")]
+    pub filter: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ListRoomsResponse {
@@ -1310,6 +1379,353 @@ pub struct ListRoomsResponse {
     /// Empty on the last page. Rooms that come or go between pages may be missed; none is listed twice.
     #[prost(string, tag = "2")]
     pub next_page_token: ::prost::alloc::string::String,
+}
+/// Where sessions wait and meet.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Pool {
+    /// `pools/{pool}`: all that follows the slash is the pool's name as clients give it.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// Sessions in its queue.
+    #[prost(uint64, tag = "2")]
+    pub waiting: u64,
+    /// How long its longest waiter has waited; absent when nobody waits.
+    #[prost(message, optional, tag = "3")]
+    pub oldest_wait: ::core::option::Option<::prost_types::Duration>,
+    /// How long those who were matched in it lately had waited.
+    #[prost(message, optional, tag = "4")]
+    pub time_to_match: ::core::option::Option<TimeToMatch>,
+    /// Whether an operator has paused it.
+    #[prost(bool, tag = "5")]
+    pub paused: bool,
+    /// Sessions of its rooms.
+    #[prost(uint64, tag = "6")]
+    pub talking: u64,
+    /// Of those who wait, how many are in quarantine, and meet only each other.
+    #[prost(uint64, tag = "7")]
+    pub waiting_quarantined: u64,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetPoolRequest {
+    /// `pools/{pool}`.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListPoolsRequest {
+    /// As in ListSessionsRequest.
+    #[prost(int32, tag = "1")]
+    pub page_size: i32,
+    /// `next_page_token` of the page before; empty for the first.
+    #[prost(string, tag = "2")]
+    pub page_token: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListPoolsResponse {
+    #[prost(message, repeated, tag = "1")]
+    pub pools: ::prost::alloc::vec::Vec<Pool>,
+    /// Empty on the last page. Pools that come or go between pages may be missed; none is listed twice.
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct EstimateWaitRequest {
+    /// `pools/{pool}`.
+    #[prost(string, tag = "1")]
+    pub pool: ::prost::alloc::string::String,
+    /// What a wish would ask for: up to 20 tags of up to 32 characters. They are brought into NFKC, trimmed and put into lower case.
+    #[prost(string, repeated, tag = "2")]
+    pub tags: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct EstimateWaitResponse {
+    /// Nothing when somebody waits who would suit; else as far as the pool's last minute tells. Absent when nobody was met in it, and while it
+    /// is paused: then nothing is known.
+    #[prost(message, optional, tag = "1")]
+    pub wait: ::core::option::Option<::prost_types::Duration>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct WatchEventsRequest {
+    /// The token of the last response that was handled: what happened since comes first. Empty: from now on.
+    #[prost(string, tag = "1")]
+    pub resume_token: ::prost::alloc::string::String,
+    /// Without a token: whether all sessions come first, as they are at one moment.
+    #[prost(bool, tag = "2")]
+    pub snapshot_sessions: bool,
+    /// The same of all rooms.
+    #[prost(bool, tag = "3")]
+    pub snapshot_rooms: bool,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct WatchEventsResponse {
+    /// Where to go on when the stream has ended. Within a snapshot it is empty: half of one is none.
+    #[prost(string, tag = "1")]
+    pub resume_token: ::prost::alloc::string::String,
+    #[prost(oneof = "watch_events_response::Kind", tags = "2, 3, 4, 5, 6")]
+    pub kind: ::core::option::Option<watch_events_response::Kind>,
+}
+/// Nested message and enum types in `WatchEventsResponse`.
+pub mod watch_events_response {
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
+    pub enum Kind {
+        /// Of the snapshot. All of it is of the moment from which on events follow: none is missing, and none of them is part of it.
+        #[prost(message, tag = "2")]
+        Session(super::Session),
+        /// The same.
+        #[prost(message, tag = "3")]
+        Room(super::Room),
+        /// The snapshot is complete; sent also when none was asked for, and not after a token.
+        #[prost(message, tag = "4")]
+        SnapshotEnd(super::SnapshotEnd),
+        /// Something happened.
+        #[prost(message, tag = "5")]
+        Event(super::Event),
+        /// Nothing has happened for a while (10 s, unless the operator has set another time).
+        #[prost(message, tag = "6")]
+        Heartbeat(super::Heartbeat),
+    }
+}
+/// The end of a snapshot.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SnapshotEnd {}
+/// The matchmaker is there.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Heartbeat {}
+/// Something that happened. Within one boot of the matchmaker `sequence` rises by one from event to event.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Event {
+    #[prost(uint64, tag = "1")]
+    pub sequence: u64,
+    /// By the clock of the matchmaker's machine.
+    #[prost(message, optional, tag = "2")]
+    pub event_time: ::core::option::Option<::prost_types::Timestamp>,
+    #[prost(oneof = "event::Kind", tags = "3, 4, 5, 6, 7")]
+    pub kind: ::core::option::Option<event::Kind>,
+}
+/// Nested message and enum types in `Event`.
+pub mod event {
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
+    pub enum Kind {
+        #[prost(message, tag = "3")]
+        RoomMade(super::RoomMade),
+        #[prost(message, tag = "4")]
+        RoomEnded(super::RoomEnded),
+        #[prost(message, tag = "5")]
+        Reported(super::Reported),
+        #[prost(message, tag = "6")]
+        SessionChanged(super::SessionChanged),
+        #[prost(message, tag = "7")]
+        Quarantined(super::Quarantined),
+    }
+}
+/// One of a room, at the time of the event.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Party {
+    /// `sessions/{session}`.
+    #[prost(string, tag = "1")]
+    pub session: ::prost::alloc::string::String,
+    /// Who it is, if that is proved; else empty.
+    #[prost(string, tag = "2")]
+    pub user_id: ::prost::alloc::string::String,
+}
+/// Two have met.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct RoomMade {
+    /// `rooms/{room}`.
+    #[prost(string, tag = "1")]
+    pub room: ::prost::alloc::string::String,
+    /// Where they met.
+    #[prost(string, tag = "2")]
+    pub pool: ::prost::alloc::string::String,
+    /// Always two, the initiator first.
+    #[prost(message, repeated, tag = "3")]
+    pub members: ::prost::alloc::vec::Vec<Party>,
+    /// How long each had waited, in the same order.
+    #[prost(message, repeated, tag = "4")]
+    pub waits: ::prost::alloc::vec::Vec<::prost_types::Duration>,
+    /// The tags that both had asked for.
+    #[prost(string, repeated, tag = "5")]
+    pub tags: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+/// A room is over.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct RoomEnded {
+    /// `rooms/{room}`.
+    #[prost(string, tag = "1")]
+    pub room: ::prost::alloc::string::String,
+    /// Where the two had met.
+    #[prost(string, tag = "2")]
+    pub pool: ::prost::alloc::string::String,
+    /// Always two. Who ended it comes first, or was lost.
+    #[prost(message, repeated, tag = "3")]
+    pub members: ::prost::alloc::vec::Vec<Party>,
+    /// Why.
+    #[prost(enumeration = "room_ended::EndReason", tag = "4")]
+    pub reason: i32,
+    /// How long it lasted.
+    #[prost(message, optional, tag = "5")]
+    pub duration: ::core::option::Option<::prost_types::Duration>,
+}
+/// Nested message and enum types in `RoomEnded`.
+pub mod room_ended {
+    /// Why a room ended.
+    #[derive(
+        Clone,
+        Copy,
+        Debug,
+        PartialEq,
+        Eq,
+        Hash,
+        PartialOrd,
+        Ord,
+        ::prost::Enumeration
+    )]
+    #[repr(i32)]
+    pub enum EndReason {
+        Unspecified = 0,
+        /// The first member left, or declined.
+        Left = 1,
+        /// The first member asked for another partner.
+        Next = 2,
+        /// The first member's connection or process was lost.
+        Disconnected = 3,
+        /// An operator closed it.
+        Closed = 4,
+    }
+    impl EndReason {
+        /// String value of the enum field names used in the ProtoBuf definition.
+        ///
+        /// The values are not transformed in any way and thus are considered stable
+        /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+        pub fn as_str_name(&self) -> &'static str {
+            match self {
+                Self::Unspecified => "END_REASON_UNSPECIFIED",
+                Self::Left => "LEFT",
+                Self::Next => "NEXT",
+                Self::Disconnected => "DISCONNECTED",
+                Self::Closed => "CLOSED",
+            }
+        }
+        /// Creates an enum from field names used in the ProtoBuf definition.
+        pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+            match value {
+                "END_REASON_UNSPECIFIED" => Some(Self::Unspecified),
+                "LEFT" => Some(Self::Left),
+                "NEXT" => Some(Self::Next),
+                "DISCONNECTED" => Some(Self::Disconnected),
+                "CLOSED" => Some(Self::Closed),
+                _ => None,
+            }
+        }
+    }
+}
+/// A client has reported its partner, or its last one.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Reported {
+    #[prost(message, optional, tag = "1")]
+    pub reporter: ::core::option::Option<Party>,
+    /// Of a session that has ended only that is known.
+    #[prost(message, optional, tag = "2")]
+    pub reported: ::core::option::Option<Party>,
+    /// `rooms/{room}`: the room they shared.
+    #[prost(string, tag = "3")]
+    pub room: ::prost::alloc::string::String,
+    /// As the client put it.
+    #[prost(string, tag = "4")]
+    pub reason: ::prost::alloc::string::String,
+    /// As the client put it.
+    #[prost(string, tag = "5")]
+    pub details: ::prost::alloc::string::String,
+    /// How long the room lasted.
+    #[prost(message, optional, tag = "6")]
+    pub room_duration: ::core::option::Option<::prost_types::Duration>,
+    /// How long before the report it ended.
+    #[prost(message, optional, tag = "7")]
+    pub since_room_end: ::core::option::Option<::prost_types::Duration>,
+}
+/// Somebody was reported so often that it meets only others of whom that is true.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Quarantined {
+    #[prost(message, optional, tag = "1")]
+    pub party: ::core::option::Option<Party>,
+    /// How many different ones have reported it lately.
+    #[prost(uint32, tag = "2")]
+    pub reporters: u32,
+    /// For how long.
+    #[prost(message, optional, tag = "3")]
+    pub duration: ::core::option::Option<::prost_types::Duration>,
+}
+/// A session began, waits, is idle, or ended. That it was matched is told by `RoomMade`.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SessionChanged {
+    #[prost(message, optional, tag = "1")]
+    pub session: ::core::option::Option<Party>,
+    #[prost(enumeration = "session_changed::Change", tag = "2")]
+    pub change: i32,
+    /// Of one that waits: where.
+    #[prost(string, tag = "3")]
+    pub pool: ::prost::alloc::string::String,
+}
+/// Nested message and enum types in `SessionChanged`.
+pub mod session_changed {
+    /// What is new.
+    #[derive(
+        Clone,
+        Copy,
+        Debug,
+        PartialEq,
+        Eq,
+        Hash,
+        PartialOrd,
+        Ord,
+        ::prost::Enumeration
+    )]
+    #[repr(i32)]
+    pub enum Change {
+        Unspecified = 0,
+        /// It attached; it is idle.
+        Began = 1,
+        /// It is in the queue.
+        Waits = 2,
+        /// It neither waits nor talks any more.
+        Idle = 3,
+        /// It is gone.
+        Ended = 4,
+        /// It has no socket just now.
+        Detached = 5,
+        /// It has a socket again.
+        Returned = 6,
+    }
+    impl Change {
+        /// String value of the enum field names used in the ProtoBuf definition.
+        ///
+        /// The values are not transformed in any way and thus are considered stable
+        /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+        pub fn as_str_name(&self) -> &'static str {
+            match self {
+                Self::Unspecified => "CHANGE_UNSPECIFIED",
+                Self::Began => "BEGAN",
+                Self::Waits => "WAITS",
+                Self::Idle => "IDLE",
+                Self::Ended => "ENDED",
+                Self::Detached => "DETACHED",
+                Self::Returned => "RETURNED",
+            }
+        }
+        /// Creates an enum from field names used in the ProtoBuf definition.
+        pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+            match value {
+                "CHANGE_UNSPECIFIED" => Some(Self::Unspecified),
+                "BEGAN" => Some(Self::Began),
+                "WAITS" => Some(Self::Waits),
+                "IDLE" => Some(Self::Idle),
+                "ENDED" => Some(Self::Ended),
+                "DETACHED" => Some(Self::Detached),
+                "RETURNED" => Some(Self::Returned),
+                _ => None,
+            }
+        }
+    }
 }
 /// Generated client implementations.
 #[cfg(feature = "grpc")]
@@ -1323,9 +1739,14 @@ pub mod matchmaker_client {
     )]
     use tonic::codegen::*;
     use tonic::codegen::http::Uri;
-    /// Tells who waits and who talks. Read only; follows google.aip.dev (131 Get, 132 List, 158 pages).
+    /// Tells who waits and who talks. Read only; follows google.aip.dev (131 Get, 132 List, 158 pages, 160 filters, 231 batches).
     ///
-    /// Answers are of one moment in this matchmaker's memory and are never cached.
+    /// Answers are of one moment in this matchmaker's memory and are never cached. A request has up to 16 KiB, and is answered within 5 s
+    /// or the `grpc-timeout` of its caller, whichever is less; the end of that is DEADLINE_EXCEEDED.
+    ///
+    /// Errors carry a `google.rpc.ErrorInfo` of domain `duet.v1`, whose reason is stable while texts may change. INVALID_ARGUMENT (reason
+    /// FIELD_INVALID) has a `google.rpc.BadRequest` that names the field, too; NOT_FOUND is SESSION_NOT_FOUND, ROOM_NOT_FOUND or POOL_NOT_FOUND,
+    /// with the name in `metadata`. Who may not ask gets UNAUTHENTICATED or PERMISSION_DENIED: see `docs/operations.md`.
     #[derive(Debug, Clone)]
     pub struct MatchmakerClient<T> {
         inner: tonic::client::Grpc<T>,
@@ -1450,8 +1871,33 @@ pub mod matchmaker_client {
                 .insert(GrpcMethod::new("duet.v1.Matchmaker", "GetSession"));
             self.inner.unary(req, path, codec).await
         }
-        /// Sessions in the order of their names. Errors: INVALID_ARGUMENT for a negative page size or a page token that was
-        /// not given by this method.
+        /// Several sessions. Errors: INVALID_ARGUMENT for a malformed name, and for none or more than 100.
+        pub async fn batch_get_sessions(
+            &mut self,
+            request: impl tonic::IntoRequest<super::BatchGetSessionsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::BatchGetSessionsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/duet.v1.Matchmaker/BatchGetSessions",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("duet.v1.Matchmaker", "BatchGetSessions"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Sessions in the order of their names. Errors: INVALID_ARGUMENT for a negative page size, a malformed filter, or a page token that
+        /// was not given by this method for this filter.
         pub async fn list_sessions(
             &mut self,
             request: impl tonic::IntoRequest<super::ListSessionsRequest>,
@@ -1523,6 +1969,113 @@ pub mod matchmaker_client {
                 .insert(GrpcMethod::new("duet.v1.Matchmaker", "ListRooms"));
             self.inner.unary(req, path, codec).await
         }
+        /// One pool. Errors: INVALID_ARGUMENT for a malformed name, NOT_FOUND when nobody waits in it, nobody was matched in it lately, and it
+        /// is not paused.
+        pub async fn get_pool(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetPoolRequest>,
+        ) -> std::result::Result<tonic::Response<super::Pool>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/duet.v1.Matchmaker/GetPool",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("duet.v1.Matchmaker", "GetPool"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Pools in the order of their names: those that GetPool knows. Errors: as ListSessions.
+        pub async fn list_pools(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListPoolsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListPoolsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/duet.v1.Matchmaker/ListPools",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("duet.v1.Matchmaker", "ListPools"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// How long a newcomer would wait. Errors: INVALID_ARGUMENT for a malformed name or tag.
+        pub async fn estimate_wait(
+            &mut self,
+            request: impl tonic::IntoRequest<super::EstimateWaitRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::EstimateWaitResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/duet.v1.Matchmaker/EstimateWait",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("duet.v1.Matchmaker", "EstimateWait"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// What happens, as it happens, if wanted after what is already there. The stream goes on until its caller ends it, but for these
+        /// ends:
+        ///
+        /// * OUT_OF_RANGE, RESUME_TOKEN_TOO_OLD: more has happened since than is kept. FAILED_PRECONDITION, RESUME_TOKEN_OF_ANOTHER_BOOT: the
+        ///  matchmaker was restarted since. After both, watch again without a token and take a new snapshot.
+        /// * RESOURCE_EXHAUSTED, WATCHER_TOO_SLOW: more has happened than is kept for who reads slowly. Nothing is ever left out in silence:
+        ///  resume from the last token that was read, or take a new snapshot.
+        /// * RESOURCE_EXHAUSTED, TOO_MANY_WATCHERS: as many watch as may. A `google.rpc.RetryInfo` says when to try again.
+        /// * INVALID_ARGUMENT for a token that is none.
+        /// * UNAVAILABLE, GOING_AWAY: the matchmaker drains.
+        pub async fn watch_events(
+            &mut self,
+            request: impl tonic::IntoRequest<super::WatchEventsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::WatchEventsResponse>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/duet.v1.Matchmaker/WatchEvents",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("duet.v1.Matchmaker", "WatchEvents"));
+            self.inner.server_streaming(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -1549,8 +2102,16 @@ pub mod matchmaker_server {
             &self,
             request: tonic::Request<super::GetSessionRequest>,
         ) -> std::result::Result<tonic::Response<super::Session>, tonic::Status>;
-        /// Sessions in the order of their names. Errors: INVALID_ARGUMENT for a negative page size or a page token that was
-        /// not given by this method.
+        /// Several sessions. Errors: INVALID_ARGUMENT for a malformed name, and for none or more than 100.
+        async fn batch_get_sessions(
+            &self,
+            request: tonic::Request<super::BatchGetSessionsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::BatchGetSessionsResponse>,
+            tonic::Status,
+        >;
+        /// Sessions in the order of their names. Errors: INVALID_ARGUMENT for a negative page size, a malformed filter, or a page token that
+        /// was not given by this method for this filter.
         async fn list_sessions(
             &self,
             request: tonic::Request<super::ListSessionsRequest>,
@@ -1571,10 +2132,60 @@ pub mod matchmaker_server {
             tonic::Response<super::ListRoomsResponse>,
             tonic::Status,
         >;
+        /// One pool. Errors: INVALID_ARGUMENT for a malformed name, NOT_FOUND when nobody waits in it, nobody was matched in it lately, and it
+        /// is not paused.
+        async fn get_pool(
+            &self,
+            request: tonic::Request<super::GetPoolRequest>,
+        ) -> std::result::Result<tonic::Response<super::Pool>, tonic::Status>;
+        /// Pools in the order of their names: those that GetPool knows. Errors: as ListSessions.
+        async fn list_pools(
+            &self,
+            request: tonic::Request<super::ListPoolsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListPoolsResponse>,
+            tonic::Status,
+        >;
+        /// How long a newcomer would wait. Errors: INVALID_ARGUMENT for a malformed name or tag.
+        async fn estimate_wait(
+            &self,
+            request: tonic::Request<super::EstimateWaitRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::EstimateWaitResponse>,
+            tonic::Status,
+        >;
+        /// Server streaming response type for the WatchEvents method.
+        type WatchEventsStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::WatchEventsResponse, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// What happens, as it happens, if wanted after what is already there. The stream goes on until its caller ends it, but for these
+        /// ends:
+        ///
+        /// * OUT_OF_RANGE, RESUME_TOKEN_TOO_OLD: more has happened since than is kept. FAILED_PRECONDITION, RESUME_TOKEN_OF_ANOTHER_BOOT: the
+        ///  matchmaker was restarted since. After both, watch again without a token and take a new snapshot.
+        /// * RESOURCE_EXHAUSTED, WATCHER_TOO_SLOW: more has happened than is kept for who reads slowly. Nothing is ever left out in silence:
+        ///  resume from the last token that was read, or take a new snapshot.
+        /// * RESOURCE_EXHAUSTED, TOO_MANY_WATCHERS: as many watch as may. A `google.rpc.RetryInfo` says when to try again.
+        /// * INVALID_ARGUMENT for a token that is none.
+        /// * UNAVAILABLE, GOING_AWAY: the matchmaker drains.
+        async fn watch_events(
+            &self,
+            request: tonic::Request<super::WatchEventsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<Self::WatchEventsStream>,
+            tonic::Status,
+        >;
     }
-    /// Tells who waits and who talks. Read only; follows google.aip.dev (131 Get, 132 List, 158 pages).
+    /// Tells who waits and who talks. Read only; follows google.aip.dev (131 Get, 132 List, 158 pages, 160 filters, 231 batches).
     ///
-    /// Answers are of one moment in this matchmaker's memory and are never cached.
+    /// Answers are of one moment in this matchmaker's memory and are never cached. A request has up to 16 KiB, and is answered within 5 s
+    /// or the `grpc-timeout` of its caller, whichever is less; the end of that is DEADLINE_EXCEEDED.
+    ///
+    /// Errors carry a `google.rpc.ErrorInfo` of domain `duet.v1`, whose reason is stable while texts may change. INVALID_ARGUMENT (reason
+    /// FIELD_INVALID) has a `google.rpc.BadRequest` that names the field, too; NOT_FOUND is SESSION_NOT_FOUND, ROOM_NOT_FOUND or POOL_NOT_FOUND,
+    /// with the name in `metadata`. Who may not ask gets UNAUTHENTICATED or PERMISSION_DENIED: see `docs/operations.md`.
     #[derive(Debug)]
     pub struct MatchmakerServer<T> {
         inner: Arc<T>,
@@ -1741,6 +2352,51 @@ pub mod matchmaker_server {
                     };
                     Box::pin(fut)
                 }
+                "/duet.v1.Matchmaker/BatchGetSessions" => {
+                    #[allow(non_camel_case_types)]
+                    struct BatchGetSessionsSvc<T: Matchmaker>(pub Arc<T>);
+                    impl<
+                        T: Matchmaker,
+                    > tonic::server::UnaryService<super::BatchGetSessionsRequest>
+                    for BatchGetSessionsSvc<T> {
+                        type Response = super::BatchGetSessionsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::BatchGetSessionsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Matchmaker>::batch_get_sessions(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = BatchGetSessionsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
                 "/duet.v1.Matchmaker/ListSessions" => {
                     #[allow(non_camel_case_types)]
                     struct ListSessionsSvc<T: Matchmaker>(pub Arc<T>);
@@ -1876,6 +2532,187 @@ pub mod matchmaker_server {
                     };
                     Box::pin(fut)
                 }
+                "/duet.v1.Matchmaker/GetPool" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetPoolSvc<T: Matchmaker>(pub Arc<T>);
+                    impl<
+                        T: Matchmaker,
+                    > tonic::server::UnaryService<super::GetPoolRequest>
+                    for GetPoolSvc<T> {
+                        type Response = super::Pool;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetPoolRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Matchmaker>::get_pool(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetPoolSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/duet.v1.Matchmaker/ListPools" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListPoolsSvc<T: Matchmaker>(pub Arc<T>);
+                    impl<
+                        T: Matchmaker,
+                    > tonic::server::UnaryService<super::ListPoolsRequest>
+                    for ListPoolsSvc<T> {
+                        type Response = super::ListPoolsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListPoolsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Matchmaker>::list_pools(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListPoolsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/duet.v1.Matchmaker/EstimateWait" => {
+                    #[allow(non_camel_case_types)]
+                    struct EstimateWaitSvc<T: Matchmaker>(pub Arc<T>);
+                    impl<
+                        T: Matchmaker,
+                    > tonic::server::UnaryService<super::EstimateWaitRequest>
+                    for EstimateWaitSvc<T> {
+                        type Response = super::EstimateWaitResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::EstimateWaitRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Matchmaker>::estimate_wait(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = EstimateWaitSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/duet.v1.Matchmaker/WatchEvents" => {
+                    #[allow(non_camel_case_types)]
+                    struct WatchEventsSvc<T: Matchmaker>(pub Arc<T>);
+                    impl<
+                        T: Matchmaker,
+                    > tonic::server::ServerStreamingService<super::WatchEventsRequest>
+                    for WatchEventsSvc<T> {
+                        type Response = super::WatchEventsResponse;
+                        type ResponseStream = T::WatchEventsStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::WatchEventsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Matchmaker>::watch_events(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = WatchEventsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
                 _ => {
                     Box::pin(async move {
                         let mut response = http::Response::new(
@@ -1913,6 +2750,1203 @@ pub mod matchmaker_server {
     /// Generated gRPC service name
     pub const SERVICE_NAME: &str = "duet.v1.Matchmaker";
     impl<T> tonic::server::NamedService for MatchmakerServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CloseRoomRequest {
+    /// `rooms/{room}`.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CloseRoomResponse {}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DisconnectSessionRequest {
+    /// `sessions/{session}`.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DisconnectSessionResponse {}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct BlockUserRequest {
+    /// The user's id as tokens prove it: 1 to 128 characters.
+    #[prost(string, tag = "1")]
+    pub user_id: ::prost::alloc::string::String,
+    /// For how long: above nothing, up to 366 days.
+    #[prost(message, optional, tag = "2")]
+    pub duration: ::core::option::Option<::prost_types::Duration>,
+    /// Why, for other operators: up to 256 characters. Clients are not told.
+    #[prost(string, tag = "3")]
+    pub reason: ::prost::alloc::string::String,
+}
+/// A user who is kept out.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct BlockedUser {
+    #[prost(string, tag = "1")]
+    pub user_id: ::prost::alloc::string::String,
+    /// Until when.
+    #[prost(message, optional, tag = "2")]
+    pub expire_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// As it was given.
+    #[prost(string, tag = "3")]
+    pub reason: ::prost::alloc::string::String,
+    /// Sessions that were ended at once; of the answer to BlockUser only.
+    #[prost(uint32, tag = "4")]
+    pub sessions_ended: u32,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct UnblockUserRequest {
+    #[prost(string, tag = "1")]
+    pub user_id: ::prost::alloc::string::String,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct UnblockUserResponse {}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListBlockedUsersRequest {
+    /// As in ListSessionsRequest.
+    #[prost(int32, tag = "1")]
+    pub page_size: i32,
+    /// `next_page_token` of the page before; empty for the first.
+    #[prost(string, tag = "2")]
+    pub page_token: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListBlockedUsersResponse {
+    #[prost(message, repeated, tag = "1")]
+    pub users: ::prost::alloc::vec::Vec<BlockedUser>,
+    /// Empty on the last page.
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PausePoolRequest {
+    /// `pools/{pool}`.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ResumePoolRequest {
+    /// `pools/{pool}`.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DrainReplicaRequest {}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DrainReplicaResponse {}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ExplainTicketRequest {
+    /// `sessions/{session}` of a session that waits.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ExplainTicketResponse {
+    /// `pools/{pool}`.
+    #[prost(string, tag = "1")]
+    pub pool: ::prost::alloc::string::String,
+    /// 1 is the next to be matched.
+    #[prost(uint64, tag = "2")]
+    pub position: u64,
+    /// How long it has waited.
+    #[prost(message, optional, tag = "3")]
+    pub waited: ::core::option::Option<::prost_types::Duration>,
+    /// What stands in the way of the session itself, whoever else waits; empty when nothing does.
+    #[prost(enumeration = "Obstacle", repeated, tag = "4")]
+    pub own_obstacles: ::prost::alloc::vec::Vec<i32>,
+    /// Others who wait in the pool and were looked at: up to 100, in the order of their names.
+    #[prost(uint32, tag = "5")]
+    pub candidates: u32,
+    /// Whether there are more than that.
+    #[prost(bool, tag = "6")]
+    pub truncated: bool,
+    /// How many of them each rule keeps from it. One whom several keep from it counts for the first of them, in the order of `Obstacle`.
+    #[prost(message, repeated, tag = "7")]
+    pub obstacles: ::prost::alloc::vec::Vec<ObstacleCount>,
+}
+/// How many a rule keeps from a session.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ObstacleCount {
+    #[prost(enumeration = "Obstacle", tag = "1")]
+    pub obstacle: i32,
+    #[prost(uint32, tag = "2")]
+    pub count: u32,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SetLogFilterRequest {
+    /// Directives as those of RUST_LOG: up to 1,024 characters.
+    #[prost(string, tag = "1")]
+    pub filter: ::prost::alloc::string::String,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SetLogFilterResponse {}
+/// A rule that keeps two who wait in one pool from meeting, or one from meeting anybody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum Obstacle {
+    Unspecified = 0,
+    /// The pool is paused.
+    PoolPaused = 1,
+    /// Its link is down: its gateway can't be reached just now.
+    Unlinked = 2,
+    /// It has no socket just now.
+    Detached = 3,
+    /// Both are the same user.
+    SameUser = 4,
+    /// One of them asked for the next while in a room with the other a moment ago, or an operator closed their room.
+    PartedRecently = 5,
+    /// One of them wishes to avoid the other.
+    Avoided = 6,
+    /// One of them has reported the other.
+    Blocked = 7,
+    /// One of them is often reported and meets only those who are, too.
+    Quarantined = 8,
+    /// They share no tag, and one of them still insists on it.
+    Tags = 9,
+    /// They are of different regions, and one of them still insists on its own.
+    Region = 10,
+    /// They have met not long ago, and had better meet others first.
+    MetLately = 11,
+    /// None is known: the two would meet as soon as either is tried again.
+    None = 12,
+}
+impl Obstacle {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "OBSTACLE_UNSPECIFIED",
+            Self::PoolPaused => "OBSTACLE_POOL_PAUSED",
+            Self::Unlinked => "OBSTACLE_UNLINKED",
+            Self::Detached => "OBSTACLE_DETACHED",
+            Self::SameUser => "OBSTACLE_SAME_USER",
+            Self::PartedRecently => "OBSTACLE_PARTED_RECENTLY",
+            Self::Avoided => "OBSTACLE_AVOIDED",
+            Self::Blocked => "OBSTACLE_BLOCKED",
+            Self::Quarantined => "OBSTACLE_QUARANTINED",
+            Self::Tags => "OBSTACLE_TAGS",
+            Self::Region => "OBSTACLE_REGION",
+            Self::MetLately => "OBSTACLE_MET_LATELY",
+            Self::None => "OBSTACLE_NONE",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "OBSTACLE_UNSPECIFIED" => Some(Self::Unspecified),
+            "OBSTACLE_POOL_PAUSED" => Some(Self::PoolPaused),
+            "OBSTACLE_UNLINKED" => Some(Self::Unlinked),
+            "OBSTACLE_DETACHED" => Some(Self::Detached),
+            "OBSTACLE_SAME_USER" => Some(Self::SameUser),
+            "OBSTACLE_PARTED_RECENTLY" => Some(Self::PartedRecently),
+            "OBSTACLE_AVOIDED" => Some(Self::Avoided),
+            "OBSTACLE_BLOCKED" => Some(Self::Blocked),
+            "OBSTACLE_QUARANTINED" => Some(Self::Quarantined),
+            "OBSTACLE_TAGS" => Some(Self::Tags),
+            "OBSTACLE_REGION" => Some(Self::Region),
+            "OBSTACLE_MET_LATELY" => Some(Self::MetLately),
+            "OBSTACLE_NONE" => Some(Self::None),
+            _ => None,
+        }
+    }
+}
+/// Generated client implementations.
+#[cfg(feature = "grpc")]
+pub mod admin_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// Ends, blocks, pauses, explains. Follows google.aip.dev (136 custom methods).
+    ///
+    /// Served on the same port as `Matchmaker`, and only to who may: with ADMIN_TOKEN_FILE set to bearers of one of its tokens, with
+    /// ADMIN_CLIENT_NAMES set to certificates with one of these names, and with both to who has both. With neither it is off: every call is
+    /// UNIMPLEMENTED, reason ADMIN_OFF. Each call is logged with the names of its caller's certificate.
+    ///
+    /// Errors are as those of `Matchmaker`. All of it is of this matchmaker's memory: what is blocked or paused is so no more once it is
+    /// restarted.
+    #[derive(Debug, Clone)]
+    pub struct AdminClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl AdminClient<tonic::transport::Channel> {
+        /// Attempt to create a new client by connecting to a given endpoint.
+        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
+        where
+            D: TryInto<tonic::transport::Endpoint>,
+            D::Error: Into<StdError>,
+        {
+            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
+            Ok(Self::new(conn))
+        }
+    }
+    impl<T> AdminClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> AdminClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            AdminClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// Ends a room: both sides get `partner-left` with reason `closed`, and go back to the queue if the matchmaker is set to put back those
+        /// whose partner left, apart from each other for REMATCH_AFTER_MS. Errors: INVALID_ARGUMENT for a malformed name, NOT_FOUND.
+        pub async fn close_room(
+            &mut self,
+            request: impl tonic::IntoRequest<super::CloseRoomRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::CloseRoomResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/duet.v1.Admin/CloseRoom");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("duet.v1.Admin", "CloseRoom"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Ends a session: its client's socket is closed with 4410, and it can't be resumed. The client may begin another. Errors: as CloseRoom.
+        pub async fn disconnect_session(
+            &mut self,
+            request: impl tonic::IntoRequest<super::DisconnectSessionRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::DisconnectSessionResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/duet.v1.Admin/DisconnectSession",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("duet.v1.Admin", "DisconnectSession"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Keeps a verified user out for a time: sessions of theirs end as by DisconnectSession, and so does each that proves to be theirs
+        /// while the block lasts. A block of somebody who is blocked takes the place of the earlier one. Errors: INVALID_ARGUMENT,
+        /// RESOURCE_EXHAUSTED (TOO_MANY_BLOCKED) when 100,000 users are blocked.
+        pub async fn block_user(
+            &mut self,
+            request: impl tonic::IntoRequest<super::BlockUserRequest>,
+        ) -> std::result::Result<tonic::Response<super::BlockedUser>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/duet.v1.Admin/BlockUser");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("duet.v1.Admin", "BlockUser"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Lets a user in again. Errors: INVALID_ARGUMENT, NOT_FOUND (USER_NOT_BLOCKED) when the user is not blocked.
+        pub async fn unblock_user(
+            &mut self,
+            request: impl tonic::IntoRequest<super::UnblockUserRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::UnblockUserResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/duet.v1.Admin/UnblockUser",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("duet.v1.Admin", "UnblockUser"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Who is blocked, in the order of their ids. Errors: as Matchmaker.ListSessions.
+        pub async fn list_blocked_users(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListBlockedUsersRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListBlockedUsersResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/duet.v1.Admin/ListBlockedUsers",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("duet.v1.Admin", "ListBlockedUsers"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Stops matching in a pool, be there one of that name yet or not. Clients that ask to join it are refused with `unavailable`; who waits
+        /// in it stays, keeps the place, and meets nobody until it is resumed; so does who is put back into it, or asks for the next in a room of
+        /// it. Rooms go on. Errors: INVALID_ARGUMENT, RESOURCE_EXHAUSTED (TOO_MANY_PAUSED) when 1,000 pools are paused.
+        pub async fn pause_pool(
+            &mut self,
+            request: impl tonic::IntoRequest<super::PausePoolRequest>,
+        ) -> std::result::Result<tonic::Response<super::Pool>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/duet.v1.Admin/PausePool");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("duet.v1.Admin", "PausePool"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Matches in a pool again, beginning with those who have waited longest. Harmless if it is not paused. Errors: INVALID_ARGUMENT.
+        pub async fn resume_pool(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ResumePoolRequest>,
+        ) -> std::result::Result<tonic::Response<super::Pool>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/duet.v1.Admin/ResumePool");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("duet.v1.Admin", "ResumePool"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Ends the process in order, as SIGTERM does. It answers first; what follows is in `docs/operations.md`, "Ending". Errors:
+        /// UNIMPLEMENTED (DRAIN_NOT_OFFERED) in a process that does not offer it.
+        pub async fn drain_replica(
+            &mut self,
+            request: impl tonic::IntoRequest<super::DrainReplicaRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::DrainReplicaResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/duet.v1.Admin/DrainReplica",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("duet.v1.Admin", "DrainReplica"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Why a session that waits is not matched: who else waits in its pool, by the rule that stands in the way. Errors: INVALID_ARGUMENT, NOT_FOUND,
+        /// FAILED_PRECONDITION (SESSION_NOT_WAITING).
+        pub async fn explain_ticket(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ExplainTicketRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ExplainTicketResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/duet.v1.Admin/ExplainTicket",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("duet.v1.Admin", "ExplainTicket"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Sets what is logged, as RUST_LOG does, until the process ends. Errors: INVALID_ARGUMENT for what is no filter, UNIMPLEMENTED
+        /// (LOG_FILTER_NOT_OFFERED) in a process that does not offer it.
+        pub async fn set_log_filter(
+            &mut self,
+            request: impl tonic::IntoRequest<super::SetLogFilterRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::SetLogFilterResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/duet.v1.Admin/SetLogFilter",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("duet.v1.Admin", "SetLogFilter"));
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+#[cfg(feature = "grpc")]
+pub mod admin_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with AdminServer.
+    #[async_trait]
+    pub trait Admin: std::marker::Send + std::marker::Sync + 'static {
+        /// Ends a room: both sides get `partner-left` with reason `closed`, and go back to the queue if the matchmaker is set to put back those
+        /// whose partner left, apart from each other for REMATCH_AFTER_MS. Errors: INVALID_ARGUMENT for a malformed name, NOT_FOUND.
+        async fn close_room(
+            &self,
+            request: tonic::Request<super::CloseRoomRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::CloseRoomResponse>,
+            tonic::Status,
+        >;
+        /// Ends a session: its client's socket is closed with 4410, and it can't be resumed. The client may begin another. Errors: as CloseRoom.
+        async fn disconnect_session(
+            &self,
+            request: tonic::Request<super::DisconnectSessionRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::DisconnectSessionResponse>,
+            tonic::Status,
+        >;
+        /// Keeps a verified user out for a time: sessions of theirs end as by DisconnectSession, and so does each that proves to be theirs
+        /// while the block lasts. A block of somebody who is blocked takes the place of the earlier one. Errors: INVALID_ARGUMENT,
+        /// RESOURCE_EXHAUSTED (TOO_MANY_BLOCKED) when 100,000 users are blocked.
+        async fn block_user(
+            &self,
+            request: tonic::Request<super::BlockUserRequest>,
+        ) -> std::result::Result<tonic::Response<super::BlockedUser>, tonic::Status>;
+        /// Lets a user in again. Errors: INVALID_ARGUMENT, NOT_FOUND (USER_NOT_BLOCKED) when the user is not blocked.
+        async fn unblock_user(
+            &self,
+            request: tonic::Request<super::UnblockUserRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::UnblockUserResponse>,
+            tonic::Status,
+        >;
+        /// Who is blocked, in the order of their ids. Errors: as Matchmaker.ListSessions.
+        async fn list_blocked_users(
+            &self,
+            request: tonic::Request<super::ListBlockedUsersRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListBlockedUsersResponse>,
+            tonic::Status,
+        >;
+        /// Stops matching in a pool, be there one of that name yet or not. Clients that ask to join it are refused with `unavailable`; who waits
+        /// in it stays, keeps the place, and meets nobody until it is resumed; so does who is put back into it, or asks for the next in a room of
+        /// it. Rooms go on. Errors: INVALID_ARGUMENT, RESOURCE_EXHAUSTED (TOO_MANY_PAUSED) when 1,000 pools are paused.
+        async fn pause_pool(
+            &self,
+            request: tonic::Request<super::PausePoolRequest>,
+        ) -> std::result::Result<tonic::Response<super::Pool>, tonic::Status>;
+        /// Matches in a pool again, beginning with those who have waited longest. Harmless if it is not paused. Errors: INVALID_ARGUMENT.
+        async fn resume_pool(
+            &self,
+            request: tonic::Request<super::ResumePoolRequest>,
+        ) -> std::result::Result<tonic::Response<super::Pool>, tonic::Status>;
+        /// Ends the process in order, as SIGTERM does. It answers first; what follows is in `docs/operations.md`, "Ending". Errors:
+        /// UNIMPLEMENTED (DRAIN_NOT_OFFERED) in a process that does not offer it.
+        async fn drain_replica(
+            &self,
+            request: tonic::Request<super::DrainReplicaRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::DrainReplicaResponse>,
+            tonic::Status,
+        >;
+        /// Why a session that waits is not matched: who else waits in its pool, by the rule that stands in the way. Errors: INVALID_ARGUMENT, NOT_FOUND,
+        /// FAILED_PRECONDITION (SESSION_NOT_WAITING).
+        async fn explain_ticket(
+            &self,
+            request: tonic::Request<super::ExplainTicketRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ExplainTicketResponse>,
+            tonic::Status,
+        >;
+        /// Sets what is logged, as RUST_LOG does, until the process ends. Errors: INVALID_ARGUMENT for what is no filter, UNIMPLEMENTED
+        /// (LOG_FILTER_NOT_OFFERED) in a process that does not offer it.
+        async fn set_log_filter(
+            &self,
+            request: tonic::Request<super::SetLogFilterRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::SetLogFilterResponse>,
+            tonic::Status,
+        >;
+    }
+    /// Ends, blocks, pauses, explains. Follows google.aip.dev (136 custom methods).
+    ///
+    /// Served on the same port as `Matchmaker`, and only to who may: with ADMIN_TOKEN_FILE set to bearers of one of its tokens, with
+    /// ADMIN_CLIENT_NAMES set to certificates with one of these names, and with both to who has both. With neither it is off: every call is
+    /// UNIMPLEMENTED, reason ADMIN_OFF. Each call is logged with the names of its caller's certificate.
+    ///
+    /// Errors are as those of `Matchmaker`. All of it is of this matchmaker's memory: what is blocked or paused is so no more once it is
+    /// restarted.
+    #[derive(Debug)]
+    pub struct AdminServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> AdminServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for AdminServer<T>
+    where
+        T: Admin,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/duet.v1.Admin/CloseRoom" => {
+                    #[allow(non_camel_case_types)]
+                    struct CloseRoomSvc<T: Admin>(pub Arc<T>);
+                    impl<T: Admin> tonic::server::UnaryService<super::CloseRoomRequest>
+                    for CloseRoomSvc<T> {
+                        type Response = super::CloseRoomResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::CloseRoomRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Admin>::close_room(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = CloseRoomSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/duet.v1.Admin/DisconnectSession" => {
+                    #[allow(non_camel_case_types)]
+                    struct DisconnectSessionSvc<T: Admin>(pub Arc<T>);
+                    impl<
+                        T: Admin,
+                    > tonic::server::UnaryService<super::DisconnectSessionRequest>
+                    for DisconnectSessionSvc<T> {
+                        type Response = super::DisconnectSessionResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::DisconnectSessionRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Admin>::disconnect_session(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = DisconnectSessionSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/duet.v1.Admin/BlockUser" => {
+                    #[allow(non_camel_case_types)]
+                    struct BlockUserSvc<T: Admin>(pub Arc<T>);
+                    impl<T: Admin> tonic::server::UnaryService<super::BlockUserRequest>
+                    for BlockUserSvc<T> {
+                        type Response = super::BlockedUser;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::BlockUserRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Admin>::block_user(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = BlockUserSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/duet.v1.Admin/UnblockUser" => {
+                    #[allow(non_camel_case_types)]
+                    struct UnblockUserSvc<T: Admin>(pub Arc<T>);
+                    impl<T: Admin> tonic::server::UnaryService<super::UnblockUserRequest>
+                    for UnblockUserSvc<T> {
+                        type Response = super::UnblockUserResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::UnblockUserRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Admin>::unblock_user(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = UnblockUserSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/duet.v1.Admin/ListBlockedUsers" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListBlockedUsersSvc<T: Admin>(pub Arc<T>);
+                    impl<
+                        T: Admin,
+                    > tonic::server::UnaryService<super::ListBlockedUsersRequest>
+                    for ListBlockedUsersSvc<T> {
+                        type Response = super::ListBlockedUsersResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListBlockedUsersRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Admin>::list_blocked_users(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListBlockedUsersSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/duet.v1.Admin/PausePool" => {
+                    #[allow(non_camel_case_types)]
+                    struct PausePoolSvc<T: Admin>(pub Arc<T>);
+                    impl<T: Admin> tonic::server::UnaryService<super::PausePoolRequest>
+                    for PausePoolSvc<T> {
+                        type Response = super::Pool;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::PausePoolRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Admin>::pause_pool(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = PausePoolSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/duet.v1.Admin/ResumePool" => {
+                    #[allow(non_camel_case_types)]
+                    struct ResumePoolSvc<T: Admin>(pub Arc<T>);
+                    impl<T: Admin> tonic::server::UnaryService<super::ResumePoolRequest>
+                    for ResumePoolSvc<T> {
+                        type Response = super::Pool;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ResumePoolRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Admin>::resume_pool(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ResumePoolSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/duet.v1.Admin/DrainReplica" => {
+                    #[allow(non_camel_case_types)]
+                    struct DrainReplicaSvc<T: Admin>(pub Arc<T>);
+                    impl<
+                        T: Admin,
+                    > tonic::server::UnaryService<super::DrainReplicaRequest>
+                    for DrainReplicaSvc<T> {
+                        type Response = super::DrainReplicaResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::DrainReplicaRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Admin>::drain_replica(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = DrainReplicaSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/duet.v1.Admin/ExplainTicket" => {
+                    #[allow(non_camel_case_types)]
+                    struct ExplainTicketSvc<T: Admin>(pub Arc<T>);
+                    impl<
+                        T: Admin,
+                    > tonic::server::UnaryService<super::ExplainTicketRequest>
+                    for ExplainTicketSvc<T> {
+                        type Response = super::ExplainTicketResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ExplainTicketRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Admin>::explain_ticket(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ExplainTicketSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/duet.v1.Admin/SetLogFilter" => {
+                    #[allow(non_camel_case_types)]
+                    struct SetLogFilterSvc<T: Admin>(pub Arc<T>);
+                    impl<
+                        T: Admin,
+                    > tonic::server::UnaryService<super::SetLogFilterRequest>
+                    for SetLogFilterSvc<T> {
+                        type Response = super::SetLogFilterResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::SetLogFilterRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Admin>::set_log_filter(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = SetLogFilterSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for AdminServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "duet.v1.Admin";
+    impl<T> tonic::server::NamedService for AdminServer<T> {
         const NAME: &'static str = SERVICE_NAME;
     }
 }

@@ -8,13 +8,16 @@ use std::time::Duration;
 
 use clap::Args;
 use duet_gateway::origins::AllowedOrigins;
-use duet_gateway::server::{Settings, Verifier};
+use duet_gateway::server::{Settings, TraceSettings, Verifier};
 use duet_gateway::session::SessionConfig;
+use duet_proto::spans::Spans;
 
 use super::LinkArgs;
 use super::identity::IdentityArgs;
 use super::limits::LimitArgs;
 use super::proxies::ProxyArgs;
+use super::telemetry::ClientLogArgs;
+use super::traces::{ClientTraceArgs, TraceUpgrades};
 use super::turn::{IceSettings, TurnArgs};
 use super::values::{Milliseconds, host_name, process_name, resume_window};
 
@@ -60,6 +63,10 @@ pub(crate) struct GatewayArgs {
     proxies: ProxyArgs,
     #[command(flatten)]
     pub(crate) turn: TurnArgs,
+    #[command(flatten)]
+    logs: ClientLogArgs,
+    #[command(flatten)]
+    traces: ClientTraceArgs,
 }
 
 impl GatewayArgs {
@@ -75,6 +82,15 @@ impl GatewayArgs {
 
     pub(crate) fn workers(&self) -> usize {
         self.workers.or_else(|| available_parallelism().ok()).map_or(1, NonZeroUsize::get)
+    }
+
+    /// What is traced, where spans are made.
+    pub(crate) fn traces(&self, spans: Option<Spans>) -> Option<TraceSettings> {
+        spans.map(|spans| TraceSettings {
+            spans,
+            upgrades: self.traces.trace_upgrades == TraceUpgrades::Honour,
+            upgrade_rate: self.traces.trace_upgrade_rate,
+        })
     }
 
     /// `port` is the one that was bound.
@@ -109,7 +125,9 @@ impl GatewayArgs {
             drain_spread: self.drain_spread_ms.0,
             coalesce: Duration::from_micros(self.coalesce_us),
             ice_servers: ice.servers,
+            log_addresses: self.logs.log_addresses,
             tls: None,
+            traces: None,
         }
     }
 }

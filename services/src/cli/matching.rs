@@ -16,7 +16,7 @@ pub(crate) struct MatchingArgs {
     #[arg(long, env, value_name = "NAMES")]
     pools: Option<Pools>,
     /// How many pools there may be at a time; 0 is no limit
-    #[arg(long, env, default_value = "1000", value_name = "COUNT")]
+    #[arg(long, env, default_value = "10000", value_name = "COUNT")]
     max_pools: usize,
     /// How long a client insists on a shared tag and its region if it does not say
     #[arg(long, env, default_value = "5000", value_name = "MS")]

@@ -30,6 +30,9 @@ pub(crate) struct MatchmakerArgs {
     /// How long after its start the matchmaker waits for both sides of a room to be announced
     #[arg(long, env, default_value = "5000", value_name = "MS")]
     recovery_ms: Milliseconds,
+    /// Events that somebody who hears of them may be behind by, and that are kept for watchers who come back
+    #[arg(long, env, default_value = "4096", value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=1_048_576))]
+    event_backlog: u32,
     /// What gateways and their logs call this matchmaker [default: the host's name]
     #[arg(long, env, value_parser = process_name, value_name = "NAME")]
     matchmaker_name: Option<String>,
@@ -50,6 +53,7 @@ impl MatchmakerArgs {
     pub(crate) fn config(&self, link_queue: Limits) -> Config {
         self.matching.apply(Config {
             link_queue,
+            event_backlog: self.event_backlog as usize,
             requeue_on_partner_leave: self.requeue_on_partner_leave,
             rematch_after: self.rematch_after_ms.0,
             short_room: self.short_room_ms.0,

@@ -42,6 +42,13 @@ fn a_bad_value_is_an_error_that_names_its_setting() {
         ("gateway --turn-credential-ttl-ms 59999", "--turn-credential-ttl-ms"),
         ("gateway --turn-credential-ttl-ms 86400001", "--turn-credential-ttl-ms"),
         ("gateway --ice-transport-policy none", "--ice-transport-policy"),
+        ("stats --server 127.0.0.1:50051", "--server"),
+        ("stats --server ftp://127.0.0.1:50051", "--server"),
+        ("stats --timeout-ms 0", "--timeout-ms"),
+        ("block eve", "--seconds"),
+        ("watch --resume abc --rooms", "--rooms"),
+        ("matchmaker --event-backlog 0", "--event-backlog"),
+        ("matchmaker --watch-heartbeat-ms 0", "--watch-heartbeat-ms"),
         ("nonsense", "nonsense"),
     ] {
         let error = parse_line(line).map(|verb| panic!("{verb:?}")).unwrap_err();

@@ -7,11 +7,12 @@ use std::sync::Arc;
 use clap::Args;
 use clap::builder::BoolishValueParser;
 use duet_gateway::server::{Address, Matchmakers, Tls, TlsAddress};
-use duet_matchmaker::server::{Clients, PortTls, QueryTokens};
+use duet_matchmaker::server::{AdminAccess, Clients, PortTls, QueryTokens};
 use rustls::pki_types::ServerName;
 
 use super::MatchmakerUrls;
 use super::values::{Place, socket_address};
+use super::watching::AdminArgs;
 use crate::failure::Failure;
 use crate::files::{Files, SettingFile};
 use crate::tls::{self, Identity};
@@ -133,6 +134,8 @@ pub(crate) struct PortArgs {
     /// Bearer tokens of whoever queries, one a line, each of at least 32 characters [default: none is asked for]
     #[arg(long, env, value_name = "PATH")]
     query_token_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) admin: AdminArgs,
 }
 
 /// How the ports are protected.
@@ -141,6 +144,7 @@ pub(crate) struct PortAccess {
     pub(crate) links: Option<PortTls>,
     pub(crate) queries: Option<PortTls>,
     pub(crate) tokens: Option<tokio::sync::watch::Receiver<Arc<QueryTokens>>>,
+    pub(crate) admin: AdminAccess,
 }
 
 impl PortArgs {
@@ -154,14 +158,33 @@ impl PortArgs {
         }
         self.check_plaintext("GRPC_LISTEN", "GRPC_TLS", grpc, links.is_some())?;
         self.check_plaintext("QUERY_LISTEN", "QUERY_TLS", self.query_listen, queries.is_some())?;
-        let tokens = self.query_token_file.as_ref().map(|path| SettingFile::new("QUERY_TOKEN_FILE", path));
-        let read = |file: SettingFile| {
-            files.read(move || {
-                let text = std::fs::read_to_string(file.path()).map_err(|error| file.problem(error))?;
-                QueryTokens::parse(&text).map_err(|why| file.problem(why))
-            })
+        let mut tokens = |setting, path: &Option<PathBuf>| {
+            let file = path.as_ref().map(|path| SettingFile::new(setting, path));
+            let read = |file: SettingFile| {
+                files.read(move || {
+                    let text = std::fs::read_to_string(file.path()).map_err(|error| file.problem(error))?;
+                    QueryTokens::parse(&text).map_err(|why| file.problem(why))
+                })
+            };
+            file.map(read).transpose()
         };
-        Ok(PortAccess { links, queries, tokens: tokens.map(read).transpose()? })
+        let query_tokens = tokens("QUERY_TOKEN_FILE", &self.query_token_file)?;
+        let admin_tokens = tokens("ADMIN_TOKEN_FILE", &self.admin.admin_token_file)?;
+        let admin = AdminAccess { tokens: admin_tokens, names: self.admin_names()?, log_filter: None };
+        Ok(PortAccess { links, queries, tokens: query_tokens, admin })
+    }
+
+    fn admin_names(&self) -> Result<Option<Arc<[String]>>, Failure> {
+        let names = client_names("ADMIN_CLIENT_NAMES", &self.admin.admin_client_names)?;
+        let (ca, needed) = match self.query_listen {
+            Some(_) => (&self.query_tls_client_ca_file, "QUERY_TLS_CLIENT_CA_FILE"),
+            None => (&self.grpc_tls_client_ca_file, "GRPC_TLS_CLIENT_CA_FILE"),
+        };
+        if !names.is_empty() && ca.is_none() {
+            let why = format!("ADMIN_CLIENT_NAMES are of certificates, so {needed} must say who signs them");
+            return Err(Failure::Setting(why));
+        }
+        Ok((!names.is_empty()).then(|| names.into()))
     }
 
     fn links(&self, files: &mut Files) -> Result<Option<PortTls>, Failure> {
@@ -170,10 +193,7 @@ impl PortArgs {
             let why = "GRPC_TLS_CLIENT_NAMES are of certificates, so GRPC_TLS_CLIENT_CA_FILE must say who signs them";
             return Err(Failure::Setting(why.to_owned()));
         }
-        let names: Vec<String> = self.grpc_tls_client_names.iter().map(|name| name.trim().to_owned()).collect();
-        if names.iter().any(String::is_empty) {
-            return Err(Failure::Setting("GRPC_TLS_CLIENT_NAMES: a name is empty".to_owned()));
-        }
+        let names = client_names("GRPC_TLS_CLIENT_NAMES", &self.grpc_tls_client_names)?;
         let clients = if names.is_empty() { Clients::Certified } else { Clients::Named(names.into()) };
         let cert = ("GRPC_TLS_CERT_FILE", self.grpc_tls_cert_file.as_ref());
         port_tls(cert, ("GRPC_TLS_KEY_FILE", self.grpc_tls_key_file.as_ref()), ca, clients, files)
@@ -205,7 +225,15 @@ impl PortArgs {
     }
 }
 
-type Given<'a> = (&'static str, Option<&'a PathBuf>);
+fn client_names(setting: &str, names: &[String]) -> Result<Vec<String>, Failure> {
+    let names: Vec<String> = names.iter().map(|name| name.trim().to_owned()).collect();
+    if names.iter().any(String::is_empty) {
+        return Err(Failure::Setting(format!("{setting}: a name is empty")));
+    }
+    Ok(names)
+}
+
+pub(super) type Given<'a> = (&'static str, Option<&'a PathBuf>);
 
 fn port_tls(
     cert: Given<'_>,
@@ -225,7 +253,7 @@ fn port_tls(
 }
 
 /// Both or neither.
-fn identity(cert: Given<'_>, key: Given<'_>) -> Result<Option<Identity>, Failure> {
+pub(super) fn identity(cert: Given<'_>, key: Given<'_>) -> Result<Option<Identity>, Failure> {
     let lacks =
         |has: &str, lacks: &str| Err(Failure::Setting(format!("{has} is set and {lacks} is not: both or neither")));
     match (cert.1, key.1) {
@@ -240,12 +268,12 @@ fn identity(cert: Given<'_>, key: Given<'_>) -> Result<Option<Identity>, Failure
 
 /// Whom a certificate is for.
 #[derive(Clone, Debug)]
-enum CertificateName {
+pub(super) enum CertificateName {
     Server(ServerName<'static>),
     Uri(String),
 }
 
-fn certificate_name(text: &str) -> Result<CertificateName, String> {
+pub(super) fn certificate_name(text: &str) -> Result<CertificateName, String> {
     if text.contains("://") && text.parse::<http::Uri>().is_ok() {
         return Ok(CertificateName::Uri(text.to_owned()));
     }

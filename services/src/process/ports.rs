@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use duet_matchmaker::server::{Door, PortTls, Ports};
+use duet_matchmaker::server::{AdminAccess, Door, LogFilter, PortTls, Ports};
 use tokio::net::{TcpListener, UnixListener};
 
 use crate::cli::{PortAccess, PortArgs};
@@ -27,7 +27,7 @@ impl BoundPorts {
     pub(super) async fn bind(grpc: Option<SocketAddr>, args: &PortArgs, access: PortAccess) -> Result<Self, Failure> {
         let (links, links_at) = bind(grpc, "GRPC_LISTEN", access.links).await?.unzip();
         let (queries, queries_at) = bind(args.query_listen, "QUERY_LISTEN", access.queries).await?.unzip();
-        let ports = Ports { links, queries, tokens: access.tokens, unix: None };
+        let ports = Ports { links, queries, tokens: access.tokens, admin: access.admin, unix: None };
         Ok(BoundPorts { ports, links: links_at, queries: queries_at })
     }
 
@@ -36,8 +36,9 @@ impl BoundPorts {
         self.links.is_some() || self.queries.is_some()
     }
 
-    pub(super) fn with_unix(self, unix: Option<UnixListener>) -> Ports {
-        Ports { unix, ..self.ports }
+    pub(super) fn with_unix(self, unix: Option<UnixListener>, log_filter: LogFilter) -> Ports {
+        let admin = AdminAccess { log_filter: Some(log_filter), ..self.ports.admin };
+        Ports { unix, admin, ..self.ports }
     }
 }
 

@@ -22,13 +22,15 @@ impl EventKind {
     pub(crate) const ALL: [EventKind; 4] =
         [EventKind::Matched, EventKind::RoomEnded, EventKind::Reported, EventKind::Quarantined];
 
-    pub(super) fn of(event: &Event) -> Self {
-        match event {
+    /// `None` of what is for watchers only.
+    pub(super) fn of(event: &Event) -> Option<Self> {
+        Some(match event {
             Event::Matched(_) => EventKind::Matched,
             Event::RoomEnded(_) => EventKind::RoomEnded,
             Event::Reported(_) => EventKind::Reported,
             Event::Quarantined(_) => EventKind::Quarantined,
-        }
+            Event::SessionChanged(_) => return None,
+        })
     }
 
     /// Its name in settings and in `type`.
@@ -50,16 +52,18 @@ impl FromStr for EventKind {
     }
 }
 
-/// The body of a webhook.
-pub(super) fn body(happening: &Happening) -> Vec<u8> {
+/// The kind and the body of a webhook, if there is to be one.
+pub(super) fn body(happening: &Happening) -> Option<(EventKind, Vec<u8>)> {
+    let kind = EventKind::of(&happening.event)?;
     let data = match &happening.event {
         Event::Matched(made) => Data::Matched(matched(made)),
         Event::RoomEnded(ended) => Data::RoomEnded(room_ended(ended)),
         Event::Reported(report) => Data::Reported(reported(report)),
         Event::Quarantined(quarantined) => Data::Quarantined(kept_apart(quarantined)),
+        Event::SessionChanged(_) => return None,
     };
-    let body = Body { kind: EventKind::of(&happening.event).name(), timestamp: rfc3339(happening.at), data };
-    serde_json::to_vec(&body).expect("text, numbers and lists are JSON")
+    let body = Body { kind: kind.name(), timestamp: rfc3339(happening.at), data };
+    Some((kind, serde_json::to_vec(&body).expect("text, numbers and lists are JSON")))
 }
 
 fn matched(made: &RoomMade) -> Matched<'_> {
@@ -209,7 +213,7 @@ mod tests {
 
     fn said(event: Event) -> String {
         let at = SystemTime::UNIX_EPOCH + Duration::from_micros(1_700_000_000_123_456);
-        String::from_utf8(body(&Happening { at, event })).unwrap()
+        String::from_utf8(body(&Happening { sequence: 1, at, event }).unwrap().1).unwrap()
     }
 
     #[test]

@@ -17,7 +17,10 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("F21", "gateway/tests/autobahn/run: the Autobahn cases against the gateway"),
     ("R07", "bench: memory of an idle connection, docs/benchmarks.md; services/tests/e2e/crowd.rs"),
     ("R08", "services/tests/e2e/survival.rs: all clients of a restarted process at once"),
-    ("T13", "there are no bans"),
+    (
+        "T13",
+        "services/tests/e2e/administration.rs, matchmaker/tests/it/server/admin.rs: a blocked user is refused however it comes back",
+    ),
     ("T15", "services/tests/e2e/closing.rs: no token and no SDP in a log at `trace`; unit tests of `Debug`"),
     ("S07", "matchmaker/tests/it/rules and services/tests/e2e/simulation.rs: whoever is left has the old place"),
     ("W02", "client/e2e with coturn: relay-only"),
@@ -26,7 +29,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("W07", "client/e2e: calls in Chromium, and a partner who reloads"),
     ("G15", "metadata is read by nobody and logged by nobody"),
     ("G16", "matchmaker/tests/it/rules/links.rs: a second gateway of the same name replaces the first"),
-    ("G17", "matchmaker/tests/it/server/port.rs: health and reflection"),
+    ("G17", "matchmaker/tests/it/server/port.rs; services/tests/grpcio/run: grpcio's health and reflection"),
     ("G18", "services/tests/e2e/turmoil.rs and simulation.rs: links that break at any point"),
 ];
 

@@ -55,7 +55,9 @@ async fn available_waits_keeps_its_place_and_is_refused_in_a_room() {
     for shape in SHAPES {
         let duet = Deployment::start(shape);
         let mut first = Client::connect(&duet.gateway).await;
-        first.say(r#"{"type":"available","pool":"a","tags":["x"],"avoid":["y"],"region":"eu","patienceMs":5}"#).await;
+        first
+            .say(r#"{"type":"available","pool":"a","tags":["x"],"avoid":["y"],"region":"eu","patienceMs":60000}"#)
+            .await;
         let waiting = first.expect("waiting").await;
         assert_eq!((waiting["pool"].as_str(), waiting["position"].as_u64()), (Some("a"), Some(1)));
         let mut second = Client::connect(&duet.gateway).await;

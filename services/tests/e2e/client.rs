@@ -42,6 +42,13 @@ impl Client {
         Client::connect_by(request).await
     }
 
+    /// The same with the span that the request belongs to.
+    pub(crate) async fn connect_traced(gateway: &str, traceparent: &str) -> Self {
+        let mut request = format!("ws://{gateway}/ws").into_client_request().unwrap();
+        request.headers_mut().insert("traceparent", traceparent.parse().unwrap());
+        Client::connect_by(request).await
+    }
+
     async fn connect_by(request: Request) -> Self {
         let (socket, _) = connect_async(request).await.unwrap();
         let mut client = Client { socket, id: String::new(), ready: Value::Null };

@@ -3,11 +3,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may")]
 
+mod administration;
 mod assigned;
 mod base;
 mod certificates;
 mod client;
 mod closing;
+mod collector;
 mod crowd;
 mod disasters;
 mod frames;
@@ -15,6 +17,8 @@ mod heard;
 mod http;
 mod identity;
 mod links;
+mod live;
+mod logs;
 mod metrics;
 mod mutual_tls;
 mod phone;
@@ -31,6 +35,8 @@ mod simulate;
 mod simulation;
 mod survival;
 mod tls;
+mod tool;
+mod traces;
 mod turmoil;
 mod turn;
 mod unix;

@@ -30,7 +30,7 @@ pub(crate) fn free_address() -> String {
 }
 
 /// A deployment, and where each of its processes serves metrics; in one process it is the same place twice.
-fn measured(shape: Shape, gateway: &[&str], matchmaker: &[&str]) -> (Deployment, [String; 2]) {
+pub(crate) fn measured(shape: Shape, gateway: &[&str], matchmaker: &[&str]) -> (Deployment, [String; 2]) {
     let [at_gateway, at_matchmaker] = [free_address(), free_address()];
     match shape {
         Shape::Standalone => {

@@ -29,19 +29,32 @@ impl Duet {
 
     /// The same with environment variables.
     pub(crate) fn start_with(args: &[&str], environment: &[(&str, &str)]) -> Self {
-        let mut command = command(args);
-        let mut child =
-            command.envs(environment.iter().copied()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let stderr = child.stderr.take().unwrap();
-        let log = Arc::new(Mutex::new(String::new()));
-        let logged = log.clone();
-        let reader = thread::spawn(move || {
+        let mut duet = Duet::spawn(args, environment);
+        let stderr = duet.child.stderr.take().unwrap();
+        let logged = duet.log.clone();
+        duet.reader = Some(thread::spawn(move || {
             for line in BufReader::new(stderr).lines() {
                 *logged.lock().unwrap() += &(line.unwrap() + "\n");
             }
-        });
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let mut duet = Duet { child, greeting: Vec::new(), reader: Some(reader), log };
+        }));
+        duet.greeted()
+    }
+
+    /// The same with a log that nobody reads.
+    pub(crate) fn start_unread(args: &[&str], environment: &[(&str, &str)]) -> Self {
+        Duet::spawn(args, environment).greeted()
+    }
+
+    fn spawn(args: &[&str], environment: &[(&str, &str)]) -> Self {
+        let mut command = command(args);
+        let child =
+            command.envs(environment.iter().copied()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        Duet { child, greeting: Vec::new(), reader: None, log: Arc::default() }
+    }
+
+    fn greeted(self) -> Self {
+        let mut duet = self;
+        let lines = BufReader::new(duet.child.stdout.take().unwrap()).lines();
         for line in lines {
             duet.greeting.push(line.unwrap());
             if duet.greeting.last().unwrap().contains("Ctrl-C") {
@@ -78,21 +91,25 @@ impl Duet {
     /// Waits for the end; how it was, and all that was logged.
     pub(crate) fn ended(mut self) -> (ExitStatus, String) {
         let status = self.child.wait().unwrap();
-        self.reader.take().unwrap().join().unwrap();
+        self.reader.take().into_iter().for_each(|reader| reader.join().unwrap());
         let log = self.log.lock().unwrap().clone();
         (status, log)
     }
 
-    /// Waits until a line of the log has all of these.
-    pub(crate) async fn logged(&self, texts: &[&str]) {
-        let has = |line: &str| texts.iter().all(|text| line.contains(text));
+    /// Waits until a line of the log has all of these, and gives it.
+    pub(crate) async fn logged(&self, texts: &[&str]) -> String {
+        let has = |line: &&str| texts.iter().all(|text| line.contains(text));
         let logged = async {
-            while !self.log.lock().unwrap().lines().any(has) {
+            loop {
+                if let Some(line) = self.log.lock().unwrap().lines().find(has) {
+                    return line.to_owned();
+                }
                 pause(Duration::from_millis(20)).await;
             }
         };
-        if timeout(PATIENCE, logged).await.is_err() {
-            panic!("no line has {texts:?}: {}", self.log.lock().unwrap());
+        match timeout(PATIENCE, logged).await {
+            Ok(line) => line,
+            Err(_) => panic!("no line has {texts:?}: {}", self.log.lock().unwrap()),
         }
     }
 
@@ -123,6 +140,8 @@ fn command(args: &[&str]) -> Command {
     command.env_clear().env("RUST_BACKTRACE", "1").args(args);
     // The crowds of these tests come from one address.
     command.envs([("MAX_CONNECTIONS_PER_ADDRESS", "0"), ("CONNECT_RATE_PER_ADDRESS", "0")]);
+    // Most tests read the log as people do.
+    command.env("LOG_FORMAT", "pretty");
     command
 }
 

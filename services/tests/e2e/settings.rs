@@ -17,6 +17,9 @@ fn a_bad_setting_is_named_and_ends_with_64() {
         (&["standalone"], ("ALLOWED_ORIGIN", "https://a.test/path"), "ALLOWED_ORIGIN"),
         (&["standalone"], ("REQUEUE_ON_PARTNER_LEAVE", "maybe"), "REQUEUE_ON_PARTNER_LEAVE"),
         (&["standalone"], ("RUST_LOG", "duet=nonsense"), "RUST_LOG"),
+        (&["matchmaker"], ("LOG_FORMAT", "xml"), "LOG_FORMAT"),
+        (&["gateway"], ("LOG_QUEUE_LINES", "0"), "LOG_QUEUE_LINES"),
+        (&["gateway"], ("LOG_ADDRESSES", "some"), "LOG_ADDRESSES"),
         (&["gateway"], ("OTEL_EXPORTER_OTLP_ENDPOINT", "nonsense"), "OTEL_EXPORTER_OTLP_ENDPOINT"),
         (&["standalone"], ("OTEL_METRIC_EXPORT_INTERVAL", "0"), "--otel-metric-export-interval"),
         (&["matchmaker"], ("OTEL_METRICS_EXPORTER", "console"), "--otel-metrics-exporter"),
@@ -62,6 +65,23 @@ fn every_setting_is_in_the_help_with_its_variable_and_in_the_operations_page() {
             assert!(shown.iter().any(|shown| help.contains(shown)), "{verb} --help does not name {variable}");
             assert!(page.contains(&format!("`{variable}`")), "docs/operations.md does not name {variable}");
         }
+    }
+}
+
+#[test]
+fn every_setting_of_the_tool_is_in_its_help_and_in_the_operations_page() {
+    let page = include_str!("../../../docs/operations.md");
+    for verb in
+        ["stats", "pools", "rooms", "sessions", "watch", "close-room", "disconnect", "block", "explain", "drain"]
+    {
+        let (status, help, _) = run(&[verb, "--help"], &[]);
+        assert_eq!(status, Some(0), "{verb}");
+        let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
+        for name in ["SERVER", "TOKEN_FILE", "CA_FILE", "CERT_FILE", "KEY_FILE", "TLS_NAME", "TIMEOUT_MS"] {
+            assert!(help.contains(&format!("[env: DUET_{name}")), "{verb} --help does not name DUET_{name}");
+            assert!(page.contains(&format!("`DUET_{name}`")), "docs/operations.md does not name DUET_{name}");
+        }
+        assert!(page.contains(&format!("duet {verb}")) || page.contains(&format!(" {verb} ")), "{verb}");
     }
 }
 

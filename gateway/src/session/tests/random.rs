@@ -145,6 +145,7 @@ fn frame_of(heard: &Heard, session: &Session, sent: u64) -> Down {
             waited: Duration::ZERO,
             shown: None,
             tags: Box::default(),
+            traces: None,
         }),
         HeardKind::Forward(ahead) => {
             let newest = match &session.activity {

@@ -158,6 +158,7 @@ fn a_session_that_ended_elsewhere_closes_its_socket_and_says_nothing_more() {
     for (reason, close) in [
         (SessionEndedReason::ResumedElsewhere, "Close(ResumedElsewhere)"),
         (SessionEndedReason::Overflow, "Close(Policy)"),
+        (SessionEndedReason::Closed, "Close(Closed)"),
     ] {
         let mut script = Script::v1_in_room();
         assert_eq!(script.hears(Down::SessionEnded { reason }), [close]);

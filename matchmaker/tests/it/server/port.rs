@@ -38,7 +38,7 @@ async fn health_is_checked_and_watched_by_service_until_the_end() {
 #[tokio::test]
 async fn reflection_lists_every_service_in_both_versions() {
     let running = Running::start().await;
-    let mut expected = vec!["duet.v1.Matchmaker", "duet.v1.Signaling", "grpc.health.v1.Health"];
+    let mut expected = vec!["duet.v1.Admin", "duet.v1.Matchmaker", "duet.v1.Signaling", "grpc.health.v1.Health"];
 
     let request = v1::ServerReflectionRequest {
         host: String::new(),

@@ -131,7 +131,7 @@ async fn a_matchmaker_that_is_going_away_takes_no_links() {
 async fn what_is_no_message_is_refused_like_a_broken_rule() {
     let running = Running::start().await;
     // Field 1 of what the link reads is a message, here it is a number.
-    let strange = v1::ListSessionsRequest { page_size: 5, page_token: String::new() };
+    let strange = v1::ListSessionsRequest { page_size: 5, ..Default::default() };
     let mut client = tonic::client::Grpc::new(running.channel().await);
     client.ready().await.unwrap();
     let codec = tonic_prost::ProstCodec::<v1::ListSessionsRequest, v1::LinkDown>::default();

@@ -107,6 +107,7 @@ impl From<SessionEndedReason> for v1::SessionEndedReason {
             SessionEndedReason::ResumedElsewhere => v1::SessionEndedReason::ResumedElsewhere,
             SessionEndedReason::Expired => v1::SessionEndedReason::Expired,
             SessionEndedReason::Overflow => v1::SessionEndedReason::Overflow,
+            SessionEndedReason::Closed => v1::SessionEndedReason::Closed,
         }
     }
 }
@@ -118,6 +119,7 @@ impl From<v1::SessionEndedReason> for SessionEndedReason {
             v1::SessionEndedReason::Unspecified | v1::SessionEndedReason::Expired => SessionEndedReason::Expired,
             v1::SessionEndedReason::ResumedElsewhere => SessionEndedReason::ResumedElsewhere,
             v1::SessionEndedReason::Overflow => SessionEndedReason::Overflow,
+            v1::SessionEndedReason::Closed => SessionEndedReason::Closed,
         }
     }
 }

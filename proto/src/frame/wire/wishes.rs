@@ -1,16 +1,23 @@
 //! Wishes, and what is in them.
 
+use std::sync::Arc;
 use std::time::Duration;
+
+use bytes::Bytes;
 
 use super::{InvalidFrame, milliseconds};
 use crate::bounds;
 use crate::frame::{Assigned, Avoided, PoolName, Preferences, Region, Tag, Wishes};
+use crate::trace::TraceContext;
 use crate::v1;
 
 impl From<Wishes> for v1::Wishes {
     fn from(wishes: Wishes) -> Self {
         let pool = wishes.pool.as_str().to_owned();
-        let Some(preferences) = wishes.preferences else { return v1::Wishes { pool, ..v1::Wishes::default() } };
+        let trace_context = context_bytes(wishes.trace.as_deref());
+        let Some(preferences) = wishes.preferences else {
+            return v1::Wishes { pool, trace_context, ..v1::Wishes::default() };
+        };
         v1::Wishes {
             pool,
             tags: preferences.tags.iter().map(|tag| tag.as_str().to_owned()).collect(),
@@ -18,6 +25,7 @@ impl From<Wishes> for v1::Wishes {
             region: preferences.region.as_ref().map(|region| region.as_str().to_owned()).unwrap_or_default(),
             patience_ms: preferences.patience.map(short_milliseconds),
             head_start_ms: short_milliseconds(preferences.head_start),
+            trace_context,
         }
     }
 }
@@ -40,7 +48,8 @@ impl TryFrom<v1::Wishes> for Wishes {
             patience: wishes.patience_ms.map(|patience| Duration::from_millis(patience.into())),
             head_start: Duration::from_millis(wishes.head_start_ms.into()),
         };
-        Ok(Wishes::new(pool(&wishes.pool)?, preferences))
+        let trace = TraceContext::from_bytes(&wishes.trace_context).map(Arc::new);
+        Ok(Wishes { trace, ..Wishes::new(pool(&wishes.pool)?, preferences) })
     }
 }
 
@@ -82,6 +91,11 @@ pub(super) fn tags(tags: &[String]) -> Result<Vec<Tag>, InvalidFrame> {
         return Err(InvalidFrame("tags are too many"));
     }
     tags.iter().map(|tag| Tag::new(tag).ok_or(InvalidFrame("tags have what is no tag"))).collect()
+}
+
+/// Empty where nothing is recorded.
+pub(super) fn context_bytes(context: Option<&TraceContext>) -> Bytes {
+    context.map_or_else(Bytes::new, |context| context.to_bytes().into())
 }
 
 fn short_milliseconds(duration: Duration) -> u32 {
