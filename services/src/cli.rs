@@ -214,7 +214,7 @@ impl LinkArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Operations")]
 pub(crate) struct OperationsArgs {
-    /// Where `/metrics` is served; no client should reach it [default: nowhere]
+    /// Where `/metrics` is served, and a matchmaker's live page; no client should reach it [default: nowhere]
     #[arg(long, env, value_parser = socket_address, value_name = "ADDRESS:PORT")]
     pub(crate) metrics_listen: Option<SocketAddr>,
     #[command(flatten)]

@@ -8,6 +8,8 @@ const ANSWER_WITHIN = 5000;
 /** Minutes in a row of a table. */
 const ROW = 5;
 const MINUTES = 60;
+/** What plots span while the process is young; in quarters of whole minutes. */
+const SPANS = [240, 1200];
 
 const $ = (id) => document.getElementById(id);
 
@@ -23,7 +25,7 @@ const PLOTS = [
     columns: ['Least', 'Most'],
     cells: ({ series }, places) => extremes(places.map((at) => series.waiting[at])),
     words: ({ now, series }) => `${number(now.waiting)} now, ${number(Math.max(...series.waiting))} at most.`,
-    draw: (svg, { series, spanSeconds: span }) => counts(svg, series, span, series.waiting),
+    draw: (svg, { series, span }) => counts(svg, series, span, series.waiting),
   },
   {
     id: 'plot-rooms',
@@ -36,7 +38,7 @@ const PLOTS = [
     ],
     words: ({ now, hour, series }) =>
       `${number(now.rooms)} now, ${number(Math.max(...series.rooms))} at most; ${number(hour.matches)} made in the last hour.`,
-    draw: (svg, { series, spanSeconds: span }) => counts(svg, series, span, series.rooms),
+    draw: (svg, { series, span }) => counts(svg, series, span, series.rooms),
   },
   {
     id: 'plot-matched',
@@ -54,7 +56,7 @@ const PLOTS = [
       matched.p50 === null
         ? 'Nobody has met in the last hour.'
         : `Of those who met in the last hour half waited less than ${took(matched.p50)}, 99 % less than ${took(matched.p99)}. Each point is of a minute.`,
-    draw: (svg, { series, spanSeconds: span }) =>
+    draw: (svg, { series, span }) =>
       lines(svg, {
         ages: series.age,
         span,
@@ -76,7 +78,7 @@ const PLOTS = [
     words: ({ hour }) =>
       `As clients say, each of the two for itself: ${number(hour.connected)} connected, ${number(hour.failed)} failed in the last hour.` +
       (hour.setup === null ? '' : ` Half of those that connected took less than ${took(hour.setup)}.`),
-    draw: (svg, { series, spanSeconds: span }) =>
+    draw: (svg, { series, span }) =>
       bars(svg, {
         span,
         up: byMinute(series.age, series.connected),
@@ -136,10 +138,11 @@ function figure({ id, title, legend, columns }) {
 
 function draw() {
   if (!newest) return;
+  const span = SPANS.find((seconds) => newest.series.age[0] <= seconds) ?? newest.spanSeconds;
   for (const plot of PLOTS) {
     const element = $(plot.id);
     element.querySelector('figcaption p').textContent = plot.words(newest);
-    plot.draw(element.querySelector('svg.plot'), newest);
+    plot.draw(element.querySelector('svg.plot'), { ...newest, span });
     const body = rows(newest.series.age).map(([when, places]) => {
       const cells = plot.cells(newest, places).map((text) => make('td', { class: 'number' }, text));
       return make('tr', {}, make('th', { scope: 'row' }, when), ...cells);

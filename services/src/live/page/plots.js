@@ -88,10 +88,10 @@ function begin(svg, span, least, most) {
   const x = (age) => width - RIGHT - (Math.min(age, span) / span) * (width - LEFT - RIGHT);
   const y = (value) => TOP + ((most - value) / (most - least)) * (height - TOP - BOTTOM);
   const frame = { svg, width, height, x, y };
-  for (const minutes of width < NARROW ? [60, 30, 0] : [60, 45, 30, 15, 0]) {
-    const age = (minutes / 60) * span;
-    const anchor = minutes === 0 ? 'end' : minutes === 60 ? 'start' : 'middle';
-    const words = minutes === 0 ? 'now' : `−${minutes} min`;
+  for (const part of width < NARROW ? [1, 0.5, 0] : [1, 0.75, 0.5, 0.25, 0]) {
+    const age = part * span;
+    const anchor = part === 0 ? 'end' : part === 1 ? 'start' : 'middle';
+    const words = part === 0 ? 'now' : `−${Math.round(age / 60)} min`;
     add(svg, 'text', { x: round(x(age)), y: height - 5, 'text-anchor': anchor }, words);
   }
   return frame;
