@@ -92,3 +92,44 @@ const FILES: [(&str, &str, &str); 5] = [
     ("/plots.js", "text/javascript; charset=utf-8", include_str!("live/page/plots.js")),
     ("/words.js", "text/javascript; charset=utf-8", include_str!("live/page/words.js")),
 ];
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use duet_matchmaker::Config;
+    use duet_matchmaker::server::GatewayFigures;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_answer_is_of_bounded_size_whatever_happens() {
+        let replica = Replica::start("m".repeat(128), Config::default());
+        let figures = replica.figures();
+        let most = u64::MAX / 2;
+        let reading = || Reading {
+            waiting: most,
+            rooms: most,
+            matches: most,
+            connected: most,
+            failed: most,
+            ..Reading::of(&figures)
+        };
+        let mut history = History::new(Duration::ZERO, reading());
+        for at in 1..1000 {
+            history.keep(EVERY * at, reading());
+        }
+        let gateway = GatewayFigures {
+            name: "\"".repeat(128),
+            workers: u32::MAX,
+            links: u32::MAX,
+            sessions: usize::MAX,
+            linked_for: Some(Duration::from_secs(u32::MAX.into())),
+            lost_ago: Some(Duration::from_secs(u32::MAX.into())),
+        };
+        let hour = history.until(EVERY * 1000, &reading());
+        let answer = Answer::new(&replica.hello().replica, EVERY * 1000, &figures, hour, (vec![gateway; GATEWAYS], 7));
+        let size = serde_json::to_string(&answer).unwrap().len();
+        assert!(size < 160_000, "{size}");
+    }
+}

@@ -98,13 +98,17 @@ async fn the_page_is_read_only_and_refers_to_nothing_else() {
         assert_eq!(answer.header("cache-control"), Some(caching), "{path}");
         assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{path}");
         let policy = answer.header("content-security-policy").unwrap();
-        assert!(policy.starts_with("default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'"), "{policy}");
+        assert!(
+            policy.starts_with("default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'"),
+            "{policy}"
+        );
         let outside = answer.body.replace("http://www.w3.org/2000/svg", "");
         assert!(!outside.contains("://") && !outside.contains("src=\"//"), "{path} refers to somewhere else");
         let head = exchange(&page, &format!("HEAD {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")).await;
         assert_eq!((head.status, &*head.body), (200, ""), "{path}");
         for method in ["POST", "PUT", "DELETE", "OPTIONS"] {
-            let request = format!("{method} {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+            let request =
+                format!("{method} {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
             let answer = exchange(&page, &request).await;
             assert_eq!((answer.status, answer.header("allow")), (405, Some("GET,HEAD")), "{method} {path}");
         }

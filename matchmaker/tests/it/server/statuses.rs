@@ -108,9 +108,12 @@ async fn what_breaks_a_rule_is_refused_by_rule() {
 }
 
 #[tokio::test]
-async fn kinds_of_frames_that_only_newer_versions_know_are_ignored() {
+async fn what_only_newer_versions_know_of_frames_is_ignored() {
     let running = Running::start().await;
-    let unknown = v1::LinkUp { hello: None, frames: vec![v1::UpFrame { session: 1, client_seq: 0, kind: None }] };
+    let ticket = Some(v1::TicketNumber { attempt: 1, round: 0 });
+    let call = v1::up_frame::Kind::CallState(v1::CallState { ticket, outcome: 77, setup_ms: None });
+    let frames = [None, Some(call)].map(|kind| v1::UpFrame { session: 1, client_seq: 0, kind });
+    let unknown = v1::LinkUp { hello: None, frames: frames.into() };
     let last = batch(vec![frame(1, join(1))]);
     let status = end_of(&running, vec![first(), unknown, last]).await;
     assert_eq!(
