@@ -110,6 +110,19 @@ impl Matchmaker {
         blocked.map(|(user, block)| BlockedUser { user, until: block.until, reason: &block.reason })
     }
 
+    /// Keeps two users from being matched with each other for a time.
+    pub fn block_pair(&mut self, one: &str, other: &str, lasts: Duration, now: Time) {
+        self.blocks.add(&one.into(), &other.into(), lasts, now);
+    }
+
+    /// Lets two users be matched with each other again. Tells whether they were kept from it.
+    pub fn unblock_pair(&mut self, one: &str, other: &str, now: Time) -> bool {
+        let (one, other) = (one.into(), other.into());
+        let was_blocked = self.blocks.holds_between(Some(&one), Some(&other), now);
+        self.blocks.remove(&one, &other);
+        was_blocked
+    }
+
     /// Matches nobody in a pool until it is resumed.
     pub fn pause_pool(&mut self, pool: PoolName) -> Result<(), TooMany> {
         if self.orders.paused.len() >= PAUSED_MOST && !self.orders.paused.contains(&pool) {

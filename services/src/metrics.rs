@@ -30,7 +30,7 @@ mod webhooks;
 
 use exposition::Exposition;
 use families::Source;
-pub(crate) use otlp::{Instance, Place, Push};
+pub(crate) use otlp::{Place, Push};
 
 /// What is measured and for whom: a port that is bound and does not answer yet, a collector that is sent nothing yet, or neither.
 pub(crate) struct Metrics {

@@ -32,7 +32,7 @@ pub(crate) fn standalone(telemetry: &Telemetry, args: cli::Standalone) -> Result
     runtime(Builder::new_current_thread())?.block_on(async {
         let mut signals = Signals::listen()?;
         let mut files = Files::listen()?;
-        let push = args.operations.otlp.push("duet-standalone")?;
+        let push = args.operations.otlp.push("duet-standalone", &args.telemetry.traces)?;
         let tls = args.tls.read(&mut files)?;
         check_matchmaker(&args.matchmaker)?;
         let access = args.ports.read(args.grpc_listen, &mut files)?;
@@ -80,7 +80,7 @@ pub(crate) fn gateway(telemetry: &Telemetry, args: cli::Gateway) -> Result<(), F
     runtime(Builder::new_current_thread())?.block_on(async {
         let mut signals = Signals::listen()?;
         let mut files = Files::listen()?;
-        let push = args.operations.otlp.push("duet-gateway")?;
+        let push = args.operations.otlp.push("duet-gateway", &args.telemetry.traces)?;
         let tls = args.tls.read(&mut files)?;
         let matchmakers = args.link_tls.matchmakers(&args.matchmaker_url, &mut files)?;
         let verifier = verifier(&args.gateway)?;
@@ -107,7 +107,7 @@ pub(crate) fn matchmaker(telemetry: &Telemetry, args: cli::Matchmaker) -> Result
     runtime(Builder::new_multi_thread())?.block_on(async {
         let mut signals = Signals::listen()?;
         let mut files = Files::listen()?;
-        let push = args.operations.otlp.push("duet-matchmaker")?;
+        let push = args.operations.otlp.push("duet-matchmaker", &args.telemetry.traces)?;
         check_matchmaker(&args.matchmaker)?;
         let access = args.ports.read(Some(args.grpc_listen), &mut files)?;
         let webhooks = args.webhooks.settings()?;

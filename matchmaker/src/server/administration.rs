@@ -49,9 +49,7 @@ impl Admin for AdminService {
     async fn block_user(&self, request: Request<v1::BlockUserRequest>) -> Result<Response<v1::BlockedUser>, Status> {
         let (caller, v1::BlockUserRequest { user_id, duration, reason }) = opened(request);
         check_user(&user_id)?;
-        let lasts = duration.and_then(|duration| Duration::try_from(duration).ok());
-        let lasts = lasts.filter(|lasts| !lasts.is_zero() && *lasts <= BLOCK_MOST);
-        let lasts = lasts.ok_or_else(|| invalid("duration", "is not above 0 and up to 366 days"))?;
+        let lasts = lasting(duration)?;
         if reason.chars().count() > REASON_CHARACTERS {
             return Err(invalid("reason", format!("has more than {REASON_CHARACTERS} characters")));
         }
@@ -79,6 +77,31 @@ impl Admin for AdminService {
         tracing::debug!(user = user_id, "admin: who is not blocked any more");
         let unknown = || not_found("USER_NOT_BLOCKED", &user_id, "this user is not blocked");
         was_blocked.then(|| Response::new(v1::UnblockUserResponse {})).ok_or_else(unknown)
+    }
+
+    async fn block_pair(
+        &self,
+        request: Request<v1::BlockPairRequest>,
+    ) -> Result<Response<v1::BlockPairResponse>, Status> {
+        let (caller, v1::BlockPairRequest { user_ids, duration }) = opened(request);
+        let [one, other] = pair(user_ids)?;
+        let lasts = lasting(duration)?;
+        self.replica.apply(|machine, now| machine.block_pair(&one, &other, lasts, now));
+        tracing::info!(?caller, ?lasts, "admin: block pair");
+        tracing::debug!(one, other, "admin: which pair is blocked");
+        Ok(Response::new(v1::BlockPairResponse {}))
+    }
+
+    async fn unblock_pair(
+        &self,
+        request: Request<v1::UnblockPairRequest>,
+    ) -> Result<Response<v1::UnblockPairResponse>, Status> {
+        let (caller, v1::UnblockPairRequest { user_ids }) = opened(request);
+        let [one, other] = pair(user_ids)?;
+        let was_blocked = self.replica.apply(|machine, now| machine.unblock_pair(&one, &other, now));
+        tracing::info!(?caller, was_blocked, "admin: unblock pair");
+        let no_block = || not_found("PAIR_NOT_BLOCKED", &format!("{one}, {other}"), "the two are not blocked");
+        if was_blocked { Ok(Response::new(v1::UnblockPairResponse {})) } else { Err(no_block()) }
     }
 
     async fn list_blocked_users(
@@ -162,6 +185,20 @@ impl Admin for AdminService {
 fn opened<T>(request: Request<T>) -> (Vec<String>, T) {
     let caller = |extensions: &Extensions| extensions.get::<Peer>().map_or_else(Vec::new, Peer::names);
     (caller(request.extensions()), request.into_inner())
+}
+
+/// For how long a block lasts.
+fn lasting(duration: Option<prost_types::Duration>) -> Result<Duration, Status> {
+    let lasts = duration.and_then(|duration| Duration::try_from(duration).ok());
+    let lasts = lasts.filter(|lasts| !lasts.is_zero() && *lasts <= BLOCK_MOST);
+    lasts.ok_or_else(|| invalid("duration", "is not above 0 and up to 366 days"))
+}
+
+/// Two different users.
+fn pair(users: Vec<String>) -> Result<[String; 2], Status> {
+    users.iter().try_for_each(|user| check_user(user))?;
+    let pair: Option<[String; 2]> = users.try_into().ok();
+    pair.filter(|[one, other]| one != other).ok_or_else(|| invalid("user_ids", "are not two different ids"))
 }
 
 fn check_user(user: &str) -> Result<(), Status> {

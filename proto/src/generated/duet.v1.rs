@@ -2821,6 +2821,25 @@ pub struct ListBlockedUsersResponse {
     pub next_page_token: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct BlockPairRequest {
+    /// The users' ids as tokens prove them: two, each of 1 to 128 characters.
+    #[prost(string, repeated, tag = "1")]
+    pub user_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// For how long: above nothing, up to 366 days.
+    #[prost(message, optional, tag = "2")]
+    pub duration: ::core::option::Option<::prost_types::Duration>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct BlockPairResponse {}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct UnblockPairRequest {
+    /// The users' ids: two.
+    #[prost(string, repeated, tag = "1")]
+    pub user_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct UnblockPairResponse {}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct PausePoolRequest {
     /// `pools/{pool}`.
     #[prost(string, tag = "1")]
@@ -3172,6 +3191,53 @@ pub mod admin_client {
                 .insert(GrpcMethod::new("duet.v1.Admin", "ListBlockedUsers"));
             self.inner.unary(req, path, codec).await
         }
+        /// Keeps two verified users from being matched with each other for a time, as a report of one on the other does; a room that they are
+        /// in goes on. Of two such times the one that ends later counts. Errors: INVALID_ARGUMENT.
+        pub async fn block_pair(
+            &mut self,
+            request: impl tonic::IntoRequest<super::BlockPairRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::BlockPairResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/duet.v1.Admin/BlockPair");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("duet.v1.Admin", "BlockPair"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Lets two users be matched with each other again, also after a report. Errors: INVALID_ARGUMENT, NOT_FOUND (PAIR_NOT_BLOCKED).
+        pub async fn unblock_pair(
+            &mut self,
+            request: impl tonic::IntoRequest<super::UnblockPairRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::UnblockPairResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/duet.v1.Admin/UnblockPair",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("duet.v1.Admin", "UnblockPair"));
+            self.inner.unary(req, path, codec).await
+        }
         /// Stops matching in a pool, be there one of that name yet or not. Clients that ask to join it are refused with `unavailable`; who waits
         /// in it stays, keeps the place, and meets nobody until it is resumed; so does who is put back into it, or asks for the next in a room of
         /// it. Rooms go on. Errors: INVALID_ARGUMENT, RESOURCE_EXHAUSTED (TOO_MANY_PAUSED) when 1,000 pools are paused.
@@ -3344,6 +3410,23 @@ pub mod admin_server {
             request: tonic::Request<super::ListBlockedUsersRequest>,
         ) -> std::result::Result<
             tonic::Response<super::ListBlockedUsersResponse>,
+            tonic::Status,
+        >;
+        /// Keeps two verified users from being matched with each other for a time, as a report of one on the other does; a room that they are
+        /// in goes on. Of two such times the one that ends later counts. Errors: INVALID_ARGUMENT.
+        async fn block_pair(
+            &self,
+            request: tonic::Request<super::BlockPairRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::BlockPairResponse>,
+            tonic::Status,
+        >;
+        /// Lets two users be matched with each other again, also after a report. Errors: INVALID_ARGUMENT, NOT_FOUND (PAIR_NOT_BLOCKED).
+        async fn unblock_pair(
+            &self,
+            request: tonic::Request<super::UnblockPairRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::UnblockPairResponse>,
             tonic::Status,
         >;
         /// Stops matching in a pool, be there one of that name yet or not. Clients that ask to join it are refused with `unavailable`; who waits
@@ -3674,6 +3757,92 @@ pub mod admin_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ListBlockedUsersSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/duet.v1.Admin/BlockPair" => {
+                    #[allow(non_camel_case_types)]
+                    struct BlockPairSvc<T: Admin>(pub Arc<T>);
+                    impl<T: Admin> tonic::server::UnaryService<super::BlockPairRequest>
+                    for BlockPairSvc<T> {
+                        type Response = super::BlockPairResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::BlockPairRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Admin>::block_pair(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = BlockPairSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/duet.v1.Admin/UnblockPair" => {
+                    #[allow(non_camel_case_types)]
+                    struct UnblockPairSvc<T: Admin>(pub Arc<T>);
+                    impl<T: Admin> tonic::server::UnaryService<super::UnblockPairRequest>
+                    for UnblockPairSvc<T> {
+                        type Response = super::UnblockPairResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::UnblockPairRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Admin>::unblock_pair(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = UnblockPairSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

@@ -1,5 +1,5 @@
-//! Where metrics are pushed to, by the variables that all of OpenTelemetry uses. Those that traces share are read from the
-//! environment as its SDKs read them, and are no flags.
+//! Where metrics are pushed to, by the variables that all of OpenTelemetry uses. Those that traces share are
+//! settings of traces; those that only say otherwise for metrics are read from the environment, and are no flags.
 
 use std::env;
 
@@ -7,9 +7,10 @@ use clap::Args;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use percent_encoding::percent_decode_str;
 
+use super::traces::TraceArgs;
 use super::values::{Milliseconds, host_name, positive_milliseconds};
 use crate::failure::Failure;
-use crate::metrics::{Instance, Place, Push};
+use crate::metrics::{Place, Push};
 
 /// Whether, where and how often metrics are pushed.
 #[derive(Debug, Args)]
@@ -49,12 +50,14 @@ impl Exporter {
 
 impl OtlpArgs {
     /// What pushes them, if anything, under the name that the process has for a collector. To be called inside a runtime.
-    pub(crate) fn push(&self, service: &'static str) -> Result<Option<Push>, Failure> {
-        let environment = |name: &str| env::var(name).ok();
+    pub(crate) fn push(&self, process: &str, traces: &TraceArgs) -> Result<Option<Push>, Failure> {
+        let environment = |name: &str| traces.shared(name).or_else(|| env::var(name).ok());
         let Some((setting, place)) = self.place(environment).map_err(Failure::Setting)? else { return Ok(None) };
         let headers = headers(environment).map_err(Failure::Setting)?;
-        let who = Instance { service, id: format!("{}-{}", host_name(), std::process::id()) };
-        let push = Push::new(place, headers, self.otel_metric_export_interval.0, &who);
+        let mut resource = traces.resource(process).map_err(Failure::Setting)?;
+        let instance = || format!("{}-{}", host_name(), std::process::id());
+        resource.entry("service.instance.id".to_owned()).or_insert_with(instance);
+        let push = Push::new(place, headers, self.otel_metric_export_interval.0, resource);
         push.map(Some).map_err(|why| Failure::Setting(format!("{setting}: {why}")))
     }
 

@@ -78,10 +78,7 @@ impl TraceArgs {
         let most = number("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", &self.otel_bsp_max_export_batch_size, 512, 1..=65_536)?;
         let delay = number("OTEL_BSP_SCHEDULE_DELAY", &self.otel_bsp_schedule_delay, 5_000, 1..=86_400_000)?;
         let timeout = number("OTEL_EXPORTER_OTLP_TIMEOUT", &self.otel_exporter_otlp_timeout, 10_000, 1..=86_400_000)?;
-        let mut resource = pairs("OTEL_RESOURCE_ATTRIBUTES", &self.otel_resource_attributes)?;
-        let named = resource.remove("service.name").filter(|_| self.otel_service_name.is_empty());
-        let name = if self.otel_service_name.is_empty() { process } else { &self.otel_service_name };
-        resource.insert("service.name".to_owned(), named.unwrap_or_else(|| name.to_owned()));
+        let resource = self.resource(process)?;
         let (sampler, headers) = (self.sampler()?, self.headers()?);
         let Some(endpoint) = endpoint.filter(|_| !self.otel_sdk_disabled) else { return Ok(None) };
         Ok(Some(TraceExport {
@@ -95,6 +92,26 @@ impl TraceArgs {
             queue: usize::try_from(queue).unwrap_or(usize::MAX),
             batch: usize::try_from(most.min(queue)).unwrap_or(usize::MAX),
         }))
+    }
+
+    /// What is said of the process, in traces and in metrics.
+    pub(super) fn resource(&self, process: &str) -> Result<HashMap<String, String>, String> {
+        let mut resource = pairs("OTEL_RESOURCE_ATTRIBUTES", &self.otel_resource_attributes)?;
+        let named = resource.remove("service.name").filter(|_| self.otel_service_name.is_empty());
+        let name = if self.otel_service_name.is_empty() { process } else { &self.otel_service_name };
+        resource.insert("service.name".to_owned(), named.unwrap_or_else(|| name.to_owned()));
+        Ok(resource)
+    }
+
+    /// A setting that metrics share, if it is set.
+    pub(super) fn shared(&self, setting: &str) -> Option<String> {
+        match setting {
+            "OTEL_EXPORTER_OTLP_ENDPOINT" => Some(self.otel_exporter_otlp_endpoint.clone()),
+            "OTEL_EXPORTER_OTLP_PROTOCOL" => Some(self.otel_exporter_otlp_protocol.clone()),
+            "OTEL_EXPORTER_OTLP_HEADERS" => Some(self.otel_exporter_otlp_headers.0.clone()),
+            "OTEL_SDK_DISABLED" => Some(self.otel_sdk_disabled.to_string()),
+            _ => None,
+        }
     }
 
     fn endpoint(&self, protocol: Protocol) -> Result<Option<String>, String> {

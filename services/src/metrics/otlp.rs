@@ -4,6 +4,7 @@
 //! read for `/metrics` is written as OTLP's messages, cumulative from the process's start. A push that fails is not repeated: the
 //! next one says it all.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -20,7 +21,6 @@ use opentelemetry_proto::tonic::metrics::v1::{
     ScopeMetrics, Sum, metric, number_data_point,
 };
 use opentelemetry_proto::tonic::resource::v1::Resource;
-use opentelemetry_sdk::resource::{EnvResourceDetector, ResourceDetector as _};
 use prost::Message as _;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tonic::metadata::MetadataMap;
@@ -43,14 +43,6 @@ enum Collector {
     Http(Box<HttpClient<Full<Bytes>>>, Uri),
 }
 
-/// What the process is to a collector, unless the environment says otherwise.
-#[derive(Clone, Debug)]
-pub(crate) struct Instance {
-    pub(crate) service: &'static str,
-    /// Its own among those of the service.
-    pub(crate) id: String,
-}
-
 /// Where a collector is, by the settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
@@ -60,7 +52,12 @@ pub(crate) enum Place {
 
 impl Push {
     /// The error names what is wrong with the place. To be called inside a runtime.
-    pub(crate) fn new(place: Place, headers: HeaderMap, every: Duration, who: &Instance) -> Result<Self, String> {
+    pub(crate) fn new(
+        place: Place,
+        headers: HeaderMap,
+        every: Duration,
+        attributes: HashMap<String, String>,
+    ) -> Result<Self, String> {
         let collector = match place {
             Place::Grpc(uri) => {
                 let tls = ClientTlsConfig::new().with_native_roots();
@@ -71,7 +68,7 @@ impl Push {
             }
             Place::Http(uri) => Collector::Http(Box::new(HttpClient::new(&uri)?), uri),
         };
-        Ok(Push { collector, headers, every, resource: resource(who), started: SystemTime::now() })
+        Ok(Push { collector, headers, every, resource: resource(attributes), started: SystemTime::now() })
     }
 
     /// Pushes for ever.
@@ -137,21 +134,11 @@ impl Push {
     }
 }
 
-/// `OTEL_RESOURCE_ATTRIBUTES` and `OTEL_SERVICE_NAME`, as the SDK reads them; without them the process's own names.
-fn resource(who: &Instance) -> Resource {
-    let detected = EnvResourceDetector::new().detect();
-    let mut attributes: Vec<KeyValue> =
-        detected.iter().map(|(name, value)| attribute(name.as_str(), value.as_str().into_owned())).collect();
-    let named = std::env::var("OTEL_SERVICE_NAME").ok().filter(|name| !name.is_empty());
-    let has = |name: &str| attributes.iter().any(|attribute| attribute.key == name);
-    let (has_name, has_id) = (has(SERVICE_NAME), has(SERVICE_INSTANCE));
-    if !has_id {
-        attributes.push(attribute(SERVICE_INSTANCE, who.id.clone()));
-    }
-    if let Some(name) = named.or_else(|| (!has_name).then(|| who.service.to_owned())) {
-        attributes.retain(|attribute| attribute.key != SERVICE_NAME);
-        attributes.push(attribute(SERVICE_NAME, name));
-    }
+/// What is said of the process, in the order of its names.
+fn resource(attributes: HashMap<String, String>) -> Resource {
+    let mut attributes: Vec<_> = attributes.into_iter().collect();
+    attributes.sort_unstable();
+    let attributes = attributes.into_iter().map(|(name, value)| attribute(&name, value)).collect();
     Resource { attributes, ..Resource::default() }
 }
 
@@ -217,7 +204,5 @@ fn nanoseconds(time: SystemTime) -> u64 {
     u64::try_from(since_epoch.as_nanos()).unwrap_or(u64::MAX)
 }
 
-const SERVICE_NAME: &str = "service.name";
-const SERVICE_INSTANCE: &str = "service.instance.id";
 /// For a collector to take a push.
 const TIMEOUT: Duration = Duration::from_secs(10);

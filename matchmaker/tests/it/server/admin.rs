@@ -132,6 +132,31 @@ async fn a_disconnected_session_ends_and_its_partner_looks_on() {
 }
 
 #[tokio::test]
+async fn two_users_are_kept_apart_until_an_operator_lets_them_meet() {
+    let running = start().await;
+    let mut gateway = Gateway::link(&running, Transport::Memory, hello("a")).await;
+    let mut admin = admin(&running).await;
+    let pair = || vec!["eve".to_owned(), "ann".to_owned()];
+    let hour = Some(prost_types::Duration { seconds: 3_600, nanos: 0 });
+    call!(admin, block_pair, v1::BlockPairRequest { user_ids: pair(), duration: hour }).unwrap();
+    for (number, user) in [(1, "ann"), (2, "eve")] {
+        gateway.send(frame(number, attach(client(number))));
+        gateway.send(frame(number, Up::Identify(verified(user))));
+        gateway.send(frame(number, join(1)));
+        assert_eq!(kinds(&gateway.take(1).await), ["waiting"]);
+    }
+    call!(admin, unblock_pair, v1::UnblockPairRequest { user_ids: pair() }).unwrap();
+    gateway.send(frame(2, join(2)));
+    assert_eq!(kinds(&gateway.take(2).await), ["matched", "matched"]);
+    let status = call!(admin, unblock_pair, v1::UnblockPairRequest { user_ids: pair() }).unwrap_err();
+    assert_eq!(told(&status), (Code::NotFound, "PAIR_NOT_BLOCKED".into()));
+    for user_ids in [vec!["eve".to_owned()], vec!["eve".to_owned(); 2], vec![String::new(), "eve".to_owned()]] {
+        let status = call!(admin, block_pair, v1::BlockPairRequest { user_ids, duration: hour }).unwrap_err();
+        assert_eq!(told(&status), (Code::InvalidArgument, "FIELD_INVALID".into()));
+    }
+}
+
+#[tokio::test]
 async fn a_blocked_user_is_sent_away_however_it_comes_and_let_in_again() {
     let running = start().await;
     let mut gateway = Gateway::link(&running, Transport::Memory, hello("a")).await;
