@@ -15,6 +15,8 @@ pub(crate) enum Failure {
     Environment(String),
     /// What was asked of another process went wrong; the status to end with.
     Answer(u8, String),
+    /// Whoever read what was said has had enough, as `head` has: that is no fault.
+    Unread,
 }
 
 impl Failure {
@@ -42,6 +44,7 @@ impl Failure {
                 eprintln!("error: {text}");
                 ExitCode::from(status)
             }
+            Failure::Unread => ExitCode::SUCCESS,
             Failure::Environment(text) => {
                 eprintln!("error: {text}");
                 ExitCode::FAILURE

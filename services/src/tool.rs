@@ -198,7 +198,10 @@ fn full(collection: &str, name: &str) -> String {
 fn say(text: &str) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
     let said = writeln!(out, "{text}").and_then(|()| out.flush());
-    said.map_err(|error| Failure::environment("standard output", &error))
+    said.map_err(|error| match error.kind() {
+        io::ErrorKind::BrokenPipe => Failure::Unread,
+        _ => Failure::environment("standard output", &error),
+    })
 }
 
 const PAGE: usize = 1_000;

@@ -1,5 +1,7 @@
 //! `duet` as a tool: what it shows of a running matchmaker, what it does to it, and how it ends when it can't.
 
+use std::process::Command;
+
 use serde_json::Value;
 
 use crate::administration::TOKEN;
@@ -45,6 +47,17 @@ async fn it_shows_what_is_there_to_people_and_to_programs() {
     assert_eq!(watched[0]["room"]["name"], format!("rooms/{room}"));
     let watched = tool(&duet, &["watch", "--sessions", "--limit", "2"], None);
     assert!(watched.contains(&one.id) && watched.contains("matched"), "{watched}");
+}
+
+#[tokio::test]
+async fn who_reads_may_have_had_enough() {
+    let duet = Deployment::start(Shape::Standalone);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_duet"));
+    command.args(["stats", "--server", &format!("http://{}", duet.matchmaker)]);
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let ended = command.stdout(writer).output().unwrap();
+    assert_eq!((ended.status.code(), String::from_utf8_lossy(&ended.stderr).as_ref()), (Some(0), ""));
 }
 
 #[tokio::test]
