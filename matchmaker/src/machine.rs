@@ -70,7 +70,9 @@ pub struct Matchmaker {
     pub(crate) matches: u64,
     pub(crate) tally: Tally,
     pub(crate) forwarded: u64,
+    pub(crate) reports_counted: u64,
     pub(crate) ignored_reports: u64,
+    pub(crate) quarantines: u64,
 }
 
 /// Which rule of `signaling.proto` a gateway broke.
@@ -102,7 +104,9 @@ impl Matchmaker {
             arrivals: 0,
             matches: 0,
             forwarded: 0,
+            reports_counted: 0,
             ignored_reports: 0,
+            quarantines: 0,
         }
     }
 

@@ -31,6 +31,10 @@ pub struct Stats {
     pub forwarded: u64,
     /// Pairs of users that are not matched with each other.
     pub blocks: usize,
+    /// Reports ever that were events.
+    pub reports: u64,
+    /// Quarantines ever.
+    pub quarantines: u64,
     /// Reports ever that were no events, as their reporters had filed too many.
     pub ignored_reports: u64,
 }
@@ -130,6 +134,8 @@ impl Matchmaker {
             matches: self.matches,
             forwarded: self.forwarded,
             blocks: self.blocks.len(),
+            reports: self.reports_counted,
+            quarantines: self.quarantines,
             ignored_reports: self.ignored_reports,
         }
     }

@@ -45,6 +45,7 @@ impl Matchmaker {
             self.ignored_reports += 1;
             return Ok(());
         }
+        self.reports_counted += 1;
         let report = Report { reporter, reported: reported.clone(), room, reason, details, talked, ago };
         self.outputs.push_back(Output::Event(Box::new(Event::Reported(report))));
         if let Filed::Quarantined { until, reporters } = filed {
@@ -55,6 +56,7 @@ impl Matchmaker {
 
     /// From now on somebody meets only others of its kind; the room that it is in by now goes on.
     fn quarantine(&mut self, party: Party, until: Time, reporters: usize, now: Time) {
+        self.quarantines += 1;
         let waiter = self.sessions.by_client(party.client);
         let quarantined = Quarantined { party, reporters, lasts: until.since(now) };
         self.outputs.push_back(Output::Event(Box::new(Event::Quarantined(quarantined))));

@@ -35,6 +35,9 @@ fn rooms(figures: &Figures, families: &mut Families) {
     families.gauge("duet_blocks", "Pairs of users that are not matched with each other", stats.blocks);
     let what = "Reports that were no events, as their reporters had filed too many";
     families.counter("duet_ignored_reports", what, stats.ignored_reports);
+    families.counter("duet_reports", "Reports that counted", stats.reports);
+    let what = "Times somebody was put away with others who are reported a lot";
+    families.counter("duet_quarantines", what, stats.quarantines);
     families.counter("duet_matches", "Rooms made", stats.matches);
     families.counter("duet_rematches", "Rooms of two who had met shortly before", figures.rematches);
     let ended = figures.rooms_ended.map(|(reason, count)| (label("reason", name(reason)), count));

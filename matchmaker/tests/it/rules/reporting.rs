@@ -120,6 +120,7 @@ fn who_is_reported_by_many_meets_only_others_who_are() {
     let pools: Vec<_> =
         world.machine.pools(at("9")).map(|pool| (pool.quarantined, pool.waiting, pool.talking)).collect();
     assert_eq!(pools, [(true, 0, 2)], "operators see them");
+    assert_eq!(world.machine.stats(at("9")).quarantines, 2);
 }
 
 #[test]
@@ -161,5 +162,6 @@ fn who_files_too_many_reports_ends_rooms_but_is_no_event() {
              > c waiting 1.1 default at 1 1s"
         ),
     );
-    assert_eq!(world.machine.stats(at("8")).ignored_reports, 1);
+    let stats = world.machine.stats(at("8"));
+    assert_eq!((stats.reports, stats.ignored_reports, stats.quarantines), (1, 1, 0));
 }
