@@ -42,7 +42,7 @@ async fn without_a_setting_no_message_says_anything_of_ice() {
     // As a compose file passes on what is not set.
     let unset = [("STUN_URLS", ""), ("TURN_URLS", ""), ("TURN_SECRET", ""), ("TURN_SECRET_FILE", "")];
     let duet = Duet::start_with(&[&["standalone"], GATEWAY].concat(), &unset);
-    let (ready, matched) = greeted(&duet.address("WebSocket")).await;
+    let (ready, matched, _talking) = greeted(&duet.address("WebSocket")).await;
     for message in [ready, matched] {
         assert!(message.get("iceServers").is_none() && message.get("iceTransportPolicy").is_none(), "{message}");
     }
@@ -51,7 +51,7 @@ async fn without_a_setting_no_message_says_anything_of_ice() {
 #[tokio::test]
 async fn stun_servers_alone_are_told_without_credentials() {
     let duet = Duet::start(&[&["standalone"], GATEWAY, &STUN].concat());
-    let (ready, matched) = greeted(&duet.address("WebSocket")).await;
+    let (ready, matched, _talking) = greeted(&duet.address("WebSocket")).await;
     for message in [ready, matched] {
         assert_eq!(message["iceServers"], json!([{ "urls": ["stun:stun.example:3478"] }]));
         assert!(message.get("iceTransportPolicy").is_none(), "{message}");
@@ -64,7 +64,7 @@ async fn turn_credentials_name_the_session_and_are_good_for_as_long_as_is_set() 
     let more = ["--turn-secret-file", &*secret, "--turn-credential-ttl-ms", "60000"];
     let duet = Duet::start(&[&["standalone"], GATEWAY, &STUN, &TURN, &more].concat());
     let before = now();
-    let (ready, matched) = greeted(&duet.address("WebSocket")).await;
+    let (ready, matched, _talking) = greeted(&duet.address("WebSocket")).await;
     for message in [&ready, &matched] {
         let [stun, turn] = message["iceServers"].as_array().unwrap().as_slice() else { panic!("{message}") };
         assert_eq!(stun, &json!({ "urls": ["stun:stun.example:3478"] }));
@@ -82,7 +82,7 @@ async fn under_the_relay_only_policy_a_partner_hears_of_relays_only() {
     let more = ["--turn-secret", "north", "--ice-transport-policy", "relay"];
     let duet = Duet::start(&[&["standalone"], GATEWAY, &TURN, &more].concat());
     let gateway = duet.address("WebSocket");
-    let (ready, matched) = greeted(&gateway).await;
+    let (ready, matched, _talking) = greeted(&gateway).await;
     assert_eq!((&ready["iceTransportPolicy"], &matched["iceTransportPolicy"]), (&"relay".into(), &"relay".into()));
 
     let (mut ann, mut ben, _) = pair(&gateway).await;
@@ -109,15 +109,15 @@ async fn under_the_relay_only_policy_a_partner_hears_of_relays_only() {
     ben.hears_nothing().await;
 }
 
-/// The `ready` of a client, and the `matched` that it gets.
-async fn greeted(gateway: &str) -> (Value, Value) {
+/// The `ready` of a client, and the `matched` that it gets; and the two who met, as whoever is left over would be in the next one's way.
+async fn greeted(gateway: &str) -> (Value, Value, [Client; 2]) {
     let mut client = Client::connect(gateway).await;
     client.available().await;
     client.expect("waiting").await;
     let mut other = Client::connect(gateway).await;
     other.available().await;
     let matched = client.expect("matched").await;
-    (client.ready, matched)
+    (client.ready.clone(), matched, [client, other])
 }
 
 fn now() -> u64 {
