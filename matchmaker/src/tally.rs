@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use duet_proto::figures::{Count, Distribution, Histogram};
+use duet_proto::figures::{CALL_BOUNDS, Count, Distribution, Histogram};
 use duet_proto::frame::{CallOutcome, PartnerLeftReason, PoolName, Tag};
 use duet_proto::ids::TicketNumber;
 use duet_proto::time::Time;
@@ -114,7 +114,7 @@ impl Tally {
             rematches: Count::default(),
             forwarded_bytes: Count::default(),
             calls: Default::default(),
-            setup: Histogram::new(&SETUP_BOUNDS),
+            setup: Histogram::new(&CALL_BOUNDS),
         }
     }
 
@@ -283,18 +283,6 @@ const WAIT_BOUNDS: [Duration; 11] = [
     Duration::from_secs(60),
     Duration::from_secs(120),
     Duration::from_secs(300),
-];
-/// Of what browsers do; those that gateways count calls by.
-const SETUP_BOUNDS: [Duration; 9] = [
-    Duration::from_millis(50),
-    Duration::from_millis(100),
-    Duration::from_millis(250),
-    Duration::from_millis(500),
-    Duration::from_secs(1),
-    Duration::from_millis(2500),
-    Duration::from_secs(5),
-    Duration::from_secs(10),
-    Duration::from_secs(30),
 ];
 /// Ten seconds among them: what is shorter was no conversation.
 const ROOM_BOUNDS: [Duration; 9] = [

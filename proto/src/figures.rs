@@ -113,6 +113,19 @@ impl Distribution {
     }
 }
 
+/// Bounds of what browsers do: alike wherever calls are counted.
+pub const CALL_BOUNDS: [Duration; 9] = [
+    Duration::from_millis(50),
+    Duration::from_millis(100),
+    Duration::from_millis(250),
+    Duration::from_millis(500),
+    Duration::from_secs(1),
+    Duration::from_millis(2500),
+    Duration::from_secs(5),
+    Duration::from_secs(10),
+    Duration::from_secs(30),
+];
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -7,7 +7,7 @@ use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
 
 use duet_proto::close::CloseCode;
-use duet_proto::figures::{Count, Histogram};
+use duet_proto::figures::{CALL_BOUNDS, Count, Histogram};
 use duet_proto::json::{CandidateType, ErrorCode, IceState};
 use duet_proto::queue::{Fill, Gauge};
 use tokio::runtime::RuntimeMetrics;
@@ -236,18 +236,6 @@ const LATENCY_BOUNDS: [Duration; 14] = [
     Duration::from_millis(250),
     Duration::from_secs(1),
     Duration::from_secs(5),
-];
-/// Of what browsers do.
-const CALL_BOUNDS: [Duration; 9] = [
-    Duration::from_millis(50),
-    Duration::from_millis(100),
-    Duration::from_millis(250),
-    Duration::from_millis(500),
-    Duration::from_secs(1),
-    Duration::from_millis(2500),
-    Duration::from_secs(5),
-    Duration::from_secs(10),
-    Duration::from_secs(30),
 ];
 
 #[cfg(test)]
