@@ -10,8 +10,8 @@ use duet_proto::time::Time;
 
 use crate::Matchmaker;
 use crate::pools::PoolKey;
-use crate::sessions::{Session, SessionKey, State};
-use crate::suitability::avoids;
+use crate::sessions::{SessionKey, State};
+use crate::suitability::between;
 
 /// A rule that keeps two of a pool from meeting, or one from meeting anybody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -115,51 +115,35 @@ impl Matchmaker {
     }
 
     fn obstacle(&self, session: SessionKey, candidate: SessionKey, now: Time) -> Obstacle {
-        let (one, other) = (&self.sessions[session], &self.sessions[candidate]);
-        let either = |holds: fn(&Session, &Session, Time) -> bool| holds(one, other, now) || holds(other, one, now);
         if let Some(absence) = self.absence(candidate) {
-            absence
-        } else if matches!((one.user(), other.user()), (Some(one), Some(other)) if one == other) {
-            Obstacle::SameUser
-        } else if either(|one, other, now| one.keeps_apart_from(other.client, now)) {
-            Obstacle::PartedRecently
-        } else if either(|one, other, _| avoids(one, other)) {
-            Obstacle::Avoided
-        } else if either(|one, other, _| one.has_blocked(other.client))
-            || self.blocks.holds_between(one.user(), other.user(), now)
-        {
-            Obstacle::Blocked
-        } else {
-            self.obstacle_of_wishes(session, candidate, now)
+            return absence;
+        }
+        let key = self.pool_key(session, now);
+        let pool = self.pools.get(&key).expect("a pool lasts while somebody waits in it");
+        let (one, other) = (&self.sessions[session], &self.sessions[candidate]);
+        match between(one, other, &self.blocks, self.lately(pool, now), now) {
+            None | Some(Obstacle::MetLately) if key != self.pool_key(candidate, now) => Obstacle::Quarantined,
+            // What is wished for comes before a meeting not long ago.
+            found @ (None | Some(Obstacle::MetLately)) => {
+                self.obstacle_of_wishes(session, candidate, now).or(found).unwrap_or(Obstacle::Nothing)
+            }
+            Some(obstacle) => obstacle,
         }
     }
 
-    fn obstacle_of_wishes(&self, session: SessionKey, candidate: SessionKey, now: Time) -> Obstacle {
-        let key = self.pool_key(session, now);
-        if key != self.pool_key(candidate, now) {
-            return Obstacle::Quarantined;
-        }
+    fn obstacle_of_wishes(&self, session: SessionKey, candidate: SessionKey, now: Time) -> Option<Obstacle> {
         let [one, other] = [session, candidate].map(|one| &self.sessions[one].wish().wishes);
         let [is_wide, is_other_wide] = [session, candidate].map(|one| self.is_wide(one, now));
         let wants_none = |wishes: &Wishes, is_wide| is_wide || wishes.tags().is_empty();
         let shares = one.tags().iter().any(|tag| other.tags().contains(tag));
         let want_none = wants_none(one, is_wide) && wants_none(other, is_other_wide);
         if !(shares || want_none) {
-            return Obstacle::Tags;
+            return Some(Obstacle::Tags);
         }
         let anywhere = |wishes: &Wishes, is_wide| is_wide || wishes.region().is_none();
         let is_there = one.region().is_some() && one.region() == other.region();
         let are_anywhere = anywhere(one, is_wide) && anywhere(other, is_other_wide);
-        if !(is_there || are_anywhere) {
-            return Obstacle::Region;
-        }
-        let population = self.pools.get(&key).map_or(0, |pool| pool.waiting() + pool.talking());
-        let lately = self.lately(population, now);
-        let (one, other) = (&self.sessions[session], &self.sessions[candidate]);
-        if one.met_lately(other.client, lately) || other.met_lately(one.client, lately) {
-            return Obstacle::MetLately;
-        }
-        Obstacle::Nothing
+        (!(is_there || are_anywhere)).then_some(Obstacle::Region)
     }
 }
 

@@ -8,13 +8,13 @@ use std::time::Duration;
 use duet_proto::frame::Tag;
 use duet_proto::time::Time;
 
-use crate::Matchmaker;
 use crate::lanes::Rank;
-use crate::pool::Turn;
+use crate::pool::{Pool, Turn};
 use crate::pools::{PoolKey, Stand};
 use crate::reports::Subject;
 use crate::sessions::{SessionKey, Sessions, State, Wish};
-use crate::suitability::{Fit, Lately, fit};
+use crate::suitability::{Lately, between};
+use crate::{Matchmaker, Obstacle};
 
 /// What came of seeking.
 #[derive(Clone, Copy, Debug)]
@@ -60,7 +60,7 @@ impl Matchmaker {
         let one = &self.sessions[seeker];
         let wish = one.wish();
         let from = one.standing.as_ref().and_then(|standing| standing.come_to);
-        let lately = self.lately(pool.waiting() + pool.talking(), now);
+        let lately = self.lately(pool, now);
         let is_past_caring = |wish: &Wish| now.since(wish.turn.queued) >= self.config.rematch_patience;
         let (mut best, mut second_best): (Option<Candidate>, Option<Candidate>) = (None, None);
         for (rank, lane) in pool.for_seeker(&wish.wishes, self.is_wide(seeker, now)) {
@@ -84,15 +84,15 @@ impl Matchmaker {
                     continue;
                 }
                 let other = &self.sessions[*waiter];
-                match fit(one, other, &self.blocks, lately, now) {
-                    Fit::Suits => {
+                match between(one, other, &self.blocks, lately, now) {
+                    None => {
                         best = least(best, (rank, *turn, *waiter));
                         break;
                     }
-                    Fit::MetLately if is_past_caring(wish) && is_past_caring(other.wish()) => {
+                    Some(Obstacle::MetLately) if is_past_caring(wish) && is_past_caring(other.wish()) => {
                         second_best = least(second_best, (rank, *turn, *waiter));
                     }
-                    Fit::MetLately | Fit::Never => {}
+                    Some(_) => {}
                 }
             }
         }
@@ -101,7 +101,8 @@ impl Matchmaker {
     }
 
     /// How many of the last partners are not to be met again: fewer where there are hardly any others.
-    pub(crate) fn lately(&self, population: usize, now: Time) -> Lately {
+    pub(crate) fn lately(&self, pool: &Pool, now: Time) -> Lately {
+        let population = pool.waiting() + pool.talking();
         let most = (population / 2).saturating_sub(1).min(self.config.recent_partners);
         Lately { most, since: now - self.config.rematch_avoid }
     }

@@ -6,19 +6,9 @@
 
 use duet_proto::time::Time;
 
+use crate::Obstacle;
 use crate::blocks::Blocks;
 use crate::sessions::Session;
-
-/// How well two suit each other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fit {
-    /// They may meet.
-    Suits,
-    /// They have met not long ago: rather somebody else.
-    MetLately,
-    /// They must not meet.
-    Never,
-}
 
 /// What counts as not long ago.
 #[derive(Clone, Copy, Debug)]
@@ -29,35 +19,30 @@ pub(crate) struct Lately {
     pub(crate) since: Time,
 }
 
-/// How two suit each other now.
-pub(crate) fn fit(one: &Session, other: &Session, blocks: &Blocks, lately: Lately, now: Time) -> Fit {
-    if !may_meet(one, other, blocks, now) {
-        Fit::Never
-    } else if one.met_lately(other.client, lately) || other.met_lately(one.client, lately) {
-        Fit::MetLately
+/// What stands between two now; `None`: they may meet. Who has met lately may if there is nobody else.
+pub(crate) fn between(one: &Session, other: &Session, blocks: &Blocks, lately: Lately, now: Time) -> Option<Obstacle> {
+    let either = |holds: fn(&Session, &Session, Time) -> bool| holds(one, other, now) || holds(other, one, now);
+    if one.client == other.client || are_one_user(one, other) {
+        Some(Obstacle::SameUser)
+    } else if either(|one, other, now| one.keeps_apart_from(other.client, now)) {
+        Some(Obstacle::PartedRecently)
+    } else if either(|one, other, _| avoids(one, other)) {
+        Some(Obstacle::Avoided)
+    } else if either(|one, other, _| one.has_blocked(other.client))
+        || blocks.holds_between(one.user(), other.user(), now)
+    {
+        Some(Obstacle::Blocked)
     } else {
-        Fit::Suits
+        let met_lately = one.met_lately(other.client, lately) || other.met_lately(one.client, lately);
+        met_lately.then_some(Obstacle::MetLately)
     }
-}
-
-fn may_meet(one: &Session, other: &Session, blocks: &Blocks, now: Time) -> bool {
-    one.client != other.client
-        && !are_one_user(one, other)
-        && !one.keeps_apart_from(other.client, now)
-        && !other.keeps_apart_from(one.client, now)
-        && !one.has_blocked(other.client)
-        && !other.has_blocked(one.client)
-        && !avoids(one, other)
-        && !avoids(other, one)
-        && !blocks.holds_between(one.user(), other.user(), now)
 }
 
 fn are_one_user(one: &Session, other: &Session) -> bool {
     matches!((one.user(), other.user()), (Some(one), Some(other)) if one == other)
 }
 
-/// Whether one wishes not to meet another.
-pub(crate) fn avoids(one: &Session, other: &Session) -> bool {
+fn avoids(one: &Session, other: &Session) -> bool {
     let avoided = one.wish.as_ref().map_or(&[][..], |wish| wish.wishes.avoid());
     avoided.iter().any(|avoided| avoided.means(other.client, other.user().map(|user| &**user)))
 }
