@@ -156,7 +156,6 @@ impl Matchmaker {
                 Sought::Nobody(come_to) => {
                     self.queue(seeker, now);
                     self.come_to(seeker, come_to, now);
-                    self.arm(seeker);
                 }
             }
         }
@@ -177,10 +176,7 @@ impl Matchmaker {
             }
             match self.seek(seeker, now) {
                 Sought::Found(waiter) => self.pair(seeker, waiter, now),
-                Sought::Nobody(come_to) => {
-                    self.come_to(seeker, come_to, now);
-                    self.arm(seeker);
-                }
+                Sought::Nobody(come_to) => self.come_to(seeker, come_to, now),
             }
         }
     }

@@ -52,6 +52,7 @@ impl Matchmaker {
         let Some(standing) = &mut self.sessions[waiter].standing else { return };
         let came_from = std::mem::replace(&mut standing.come_to, come_to);
         standing.search_at = (come_to.is_some() || came_from.is_some()).then(|| now + SEARCH_AGAIN);
+        self.arm(waiter);
     }
 
     fn search(&self, seeker: SessionKey, now: Time) -> Search {
