@@ -18,6 +18,7 @@ use prost::Message as _;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::http;
+use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Response, Status};
 
 use crate::client::{Client, PATIENCE, pair, pause};
@@ -274,9 +275,8 @@ async fn collector(protocol: &str) -> (String, mpsc::Receiver<(ExportMetricsServ
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     if protocol == "grpc" {
-        drop(listener);
         let server = tonic::transport::Server::builder().add_service(MetricsServiceServer::new(Collector(pushed)));
-        tokio::spawn(server.serve(address));
+        tokio::spawn(server.serve_with_incoming(TcpIncoming::from(listener)));
     } else {
         let export = |headers: HeaderMap, body: axum::body::Bytes| async move {
             assert_eq!(headers[http::header::CONTENT_TYPE], "application/x-protobuf");
