@@ -48,6 +48,8 @@ impl Matchmaker {
     /// A frame after which the session is still there.
     fn act(&mut self, session: SessionKey, kind: Up, now: Time) -> Result<(), Breach> {
         match kind {
+            // The machine takes these before it looks for a session.
+            Up::Departed { .. } | Up::Stays { .. } => Ok(()),
             Up::End | Up::ResumeSession { .. } | Up::Adopted | Up::Settle { .. } | Up::Forward(_) => Ok(()),
             Up::Attach(_) => Err(Breach("a session attached twice")),
             Up::Identify(identity) => {

@@ -10,9 +10,11 @@ use crate::sessions::SessionKey;
 
 /// Which pool. Who is in quarantine meets only others who are.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct PoolKey {
-    pub(crate) name: PoolName,
-    pub(crate) quarantined: bool,
+pub struct PoolKey {
+    /// Its name.
+    pub name: PoolName,
+    /// Whether it is the one of those in quarantine.
+    pub quarantined: bool,
 }
 
 /// How somebody stands in a pool.

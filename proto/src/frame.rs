@@ -54,6 +54,8 @@ pub enum Up {
     Adopted,
     Settle { ack: u64 },
     CallState { ticket: TicketNumber, outcome: CallOutcome, setup: Option<Duration> },
+    Departed { client: ClientId },
+    Stays { client: ClientId, ticket: TicketNumber },
 }
 
 /// What a call has come to, as one of the two says.
@@ -194,6 +196,7 @@ pub enum Down {
     SessionEnded { reason: SessionEndedReason },
     Settled { taken: u64 },
     PoolFull { ticket: TicketNumber, reason: PoolRefusal },
+    Summon { client: ClientId, ticket: TicketNumber },
 }
 
 impl Down {
@@ -208,7 +211,8 @@ impl Down {
             | Down::Ack { ticket, .. }
             | Down::PartnerAway { ticket }
             | Down::PartnerBack { ticket }
-            | Down::PoolFull { ticket, .. } => Some(*ticket),
+            | Down::PoolFull { ticket, .. }
+            | Down::Summon { ticket, .. } => Some(*ticket),
             Down::SessionResumed(_) | Down::ResumeFailed | Down::SessionEnded { .. } | Down::Settled { .. } => None,
         }
     }
@@ -236,7 +240,8 @@ impl Down {
             | Down::ResumeFailed
             | Down::SessionEnded { .. }
             | Down::Settled { .. }
-            | Down::PoolFull { .. } => false,
+            | Down::PoolFull { .. }
+            | Down::Summon { .. } => false,
         }
     }
 }

@@ -58,6 +58,8 @@ impl Session {
             Down::ResumeFailed => self.resume_failed(),
             Down::SessionEnded { reason } => self.ended(reason),
             Down::PoolFull { ticket, reason } => self.pool_refused(ticket, reason, now),
+            // Its worker answers these.
+            Down::Summon { .. } => {}
             Down::Settled { taken } => {
                 if let Some(resumable) = &mut self.resumable {
                     resumable.note_taken(taken);
@@ -227,7 +229,8 @@ pub(super) fn fate_text(frame: &Down) -> Bytes {
         | Down::ResumeFailed
         | Down::SessionEnded { .. }
         | Down::Settled { .. }
-        | Down::PoolFull { .. } => ServerMessage::Void.text(),
+        | Down::PoolFull { .. }
+        | Down::Summon { .. } => ServerMessage::Void.text(),
     }
 }
 

@@ -204,6 +204,7 @@ fn log_decision(gateway: &str, frame: &DownFrame) {
         Down::ResumeFailed => tracing::debug!(gateway, session, "resume failed"),
         Down::SessionEnded { reason } => tracing::debug!(gateway, session, ?reason, "session ended"),
         Down::PoolFull { .. } => tracing::debug!(gateway, session, "too many wait"),
+        Down::Summon { client, .. } => tracing::debug!(gateway, session, %client, "summoned"),
         Down::Settled { taken } => tracing::trace!(gateway, session, taken, "settled"),
         Down::Forward(_) => tracing::trace!(gateway, session, "forward"),
         Down::Ack { seq, .. } => tracing::trace!(gateway, session, seq, "ack"),

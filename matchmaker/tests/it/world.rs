@@ -252,6 +252,7 @@ impl World {
             Down::SessionResumed(resumed) => format!("{to} is {}", self.resumed(*resumed)),
             Down::ResumeFailed => format!("{to} resumes nothing"),
             Down::SessionEnded { reason } => format!("{to} ended: {reason:?}"),
+            Down::Summon { client, ticket } => format!("{to} summons {} {}", letter(client), number(ticket)),
             Down::PoolFull { ticket, reason } => format!("{to} refused {}: {reason:?}", number(ticket)),
             Down::Settled { taken } => format!("{to} taken #{taken}"),
         }

@@ -21,7 +21,9 @@ impl Weigh for UpFrame {
             | Up::ResumeSession { .. }
             | Up::Adopted
             | Up::Settle { .. }
-            | Up::CallState { .. } => 0,
+            | Up::CallState { .. }
+            | Up::Departed { .. }
+            | Up::Stays { .. } => 0,
         };
         FRAME_WEIGHT + texts
     }
@@ -51,7 +53,8 @@ impl Weigh for Down {
             | Down::ResumeFailed
             | Down::SessionEnded { .. }
             | Down::Settled { .. }
-            | Down::PoolFull { .. } => 0,
+            | Down::PoolFull { .. }
+            | Down::Summon { .. } => 0,
         };
         FRAME_WEIGHT + texts
     }

@@ -62,6 +62,13 @@ impl From<UpFrame> for v1::UpFrame {
                 outcome: v1::CallOutcome::from(outcome).into(),
                 setup_ms: setup.map(milliseconds),
             }),
+            Up::Departed { client } => {
+                up_frame::Kind::Departed(v1::Departed { client_id: Bytes::copy_from_slice(client.as_bytes()) })
+            }
+            Up::Stays { client, ticket } => up_frame::Kind::Stays(v1::Stays {
+                client_id: Bytes::copy_from_slice(client.as_bytes()),
+                ticket: Some(ticket.into()),
+            }),
         };
         v1::UpFrame { session: frame.session.0, client_seq: frame.client_seq, kind: Some(kind) }
     }
@@ -108,6 +115,10 @@ impl UpFrame {
                 };
                 let setup = call.setup_ms.map(Duration::from_millis);
                 Up::CallState { ticket: ticket(call.ticket)?, outcome, setup }
+            }
+            up_frame::Kind::Departed(departed) => Up::Departed { client: client_id(&departed.client_id)? },
+            up_frame::Kind::Stays(stays) => {
+                Up::Stays { client: client_id(&stays.client_id)?, ticket: ticket(stays.ticket)? }
             }
         };
         Ok(Some(UpFrame { session, client_seq: frame.client_seq, kind }))
@@ -170,6 +181,10 @@ impl From<Down> for down_frame::Kind {
                 ticket: Some(ticket.into()),
                 reason: v1::PoolRefusal::from(reason).into(),
             }),
+            Down::Summon { client, ticket } => down_frame::Kind::Summon(v1::Summon {
+                client_id: Bytes::copy_from_slice(client.as_bytes()),
+                ticket: Some(ticket.into()),
+            }),
         }
     }
 }
@@ -229,6 +244,9 @@ impl TryFrom<down_frame::Kind> for Down {
             down_frame::Kind::Settled(settled) => Down::Settled { taken: settled.taken },
             down_frame::Kind::PoolFull(full) => {
                 Down::PoolFull { ticket: ticket(full.ticket)?, reason: full.reason().into() }
+            }
+            down_frame::Kind::Summon(summon) => {
+                Down::Summon { client: client_id(&summon.client_id)?, ticket: ticket(summon.ticket)? }
             }
         })
     }

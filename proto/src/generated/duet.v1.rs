@@ -67,7 +67,7 @@ pub struct UpFrame {
     pub client_seq: u64,
     #[prost(
         oneof = "up_frame::Kind",
-        tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 15, 16, 17, 18"
+        tags = "2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 15, 16, 17, 18, 19, 20"
     )]
     pub kind: ::core::option::Option<up_frame::Kind>,
 }
@@ -107,6 +107,10 @@ pub mod up_frame {
         Adopted(super::Adopted),
         #[prost(message, tag = "18")]
         CallState(super::CallState),
+        #[prost(message, tag = "19")]
+        Departed(super::Departed),
+        #[prost(message, tag = "20")]
+        Stays(super::Stays),
     }
 }
 /// Something that happened to one session.
@@ -125,7 +129,7 @@ pub struct DownFrame {
     pub taken: u64,
     #[prost(
         oneof = "down_frame::Kind",
-        tags = "2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13, 14, 16"
+        tags = "2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13, 14, 16, 17"
     )]
     pub kind: ::core::option::Option<down_frame::Kind>,
 }
@@ -159,6 +163,8 @@ pub mod down_frame {
         Settled(super::Settled),
         #[prost(message, tag = "16")]
         PoolFull(super::PoolFull),
+        #[prost(message, tag = "17")]
+        Summon(super::Summon),
     }
 }
 /// Names one ticket of a session: one wish to be matched, or one requeueing of it.
@@ -482,6 +488,26 @@ pub struct Settle {
     #[prost(uint64, tag = "1")]
     pub ack: u64,
 }
+/// The session goes on at another replica: this one forgets it without a word to it. A partner is told `PartnerLeft` and keeps its place.
+/// Also sent for a session that is not attached on this link, where the gateway could not say it sooner: whatever is still kept of its
+/// client from an earlier link of the same worker is forgotten.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Departed {
+    /// 16 bytes: the `client_id` of the session.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub client_id: ::prost::bytes::Bytes,
+}
+/// The answer to a `Summon` that the session does not follow: it does not wait with that ticket any more. The session is not attached on
+/// this link, or is by now.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Stays {
+    /// 16 bytes: the `client_id` of the summons.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub client_id: ::prost::bytes::Bytes,
+    /// The ticket of the summons.
+    #[prost(message, optional, tag = "2")]
+    pub ticket: ::core::option::Option<TicketNumber>,
+}
 /// The session is in the queue. Told again for the same ticket when the news is much different.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Waiting {
@@ -623,6 +649,18 @@ pub struct ResumeFailed {}
 pub struct SessionEnded {
     #[prost(enumeration = "SessionEndedReason", tag = "1")]
     pub reason: i32,
+}
+/// A session of this worker's that waits at another replica is wanted here, where a partner for it is. If it still waits with that ticket it
+/// departs there and attaches here; else it `Stays`. Comes only from replicas that share an engine, for sessions that are not attached
+/// on this link.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Summon {
+    /// 16 bytes: the `client_id` of the session.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub client_id: ::prost::bytes::Bytes,
+    /// The ticket that a partner was found for.
+    #[prost(message, optional, tag = "2")]
+    pub ticket: ::core::option::Option<TicketNumber>,
 }
 /// The pool can't take the wish: it is refused, and the session does nothing.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]

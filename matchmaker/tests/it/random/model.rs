@@ -171,6 +171,7 @@ impl Model {
             | Down::SessionEnded { .. }
             | Down::Settled { .. } => panic!("{} is not resumable", self.client),
             Down::PoolFull { .. } => panic!("no pool is as full as that"),
+            Down::Summon { .. } => panic!("there is no other replica"),
         }
     }
 

@@ -110,5 +110,6 @@ pub(crate) fn kind(frame: &DownFrame) -> &'static str {
         Down::SessionEnded { .. } => "session-ended",
         Down::Settled { .. } => "settled",
         Down::PoolFull { .. } => "pool full",
+        Down::Summon { .. } => "summon",
     }
 }
