@@ -55,13 +55,20 @@ async fn look_up(name: usize, state: &mut State, shared: &Shared) {
     }
 }
 
-/// Sorted, each once.
+/// Each once, in any order.
 async fn addresses(host: &str, port: u16) -> Result<Vec<SocketAddr>, String> {
     let found = timeout(LOOK_UP_TIMEOUT, lookup_host((host, port))).await.map_err(|_| "it took too long".to_owned())?;
-    let mut addresses: Vec<SocketAddr> = found.map_err(|error| error.to_string())?.collect();
+    let addresses = of_one_family(found.map_err(|error| error.to_string())?.collect());
+    if addresses.is_empty() { Err("it has no address".to_owned()) } else { Ok(addresses) }
+}
+
+/// A matchmaker that has addresses of both families must not be taken for two. The resolver puts those first that this host reaches best.
+fn of_one_family(mut addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
+    let is_ipv4 = addresses.first().is_some_and(SocketAddr::is_ipv4);
+    addresses.retain(|address| address.is_ipv4() == is_ipv4);
     addresses.sort_unstable();
     addresses.dedup();
-    if addresses.is_empty() { Err("it has no address".to_owned()) } else { Ok(addresses) }
+    addresses
 }
 
 const LOOK_UP_TIMEOUT: Duration = Duration::from_secs(3);
@@ -76,5 +83,14 @@ mod tests {
     async fn an_address_is_found_once_and_a_name_without_one_is_an_error() {
         assert_eq!(addresses("127.0.0.1", 7).await, Ok(vec![([127, 0, 0, 1], 7).into()]));
         assert!(addresses("nobody.invalid", 7).await.is_err());
+    }
+
+    #[test]
+    fn only_addresses_of_the_family_that_the_host_prefers_count() {
+        let of = |texts: &[&str]| of_one_family(texts.iter().map(|text| text.parse().unwrap()).collect());
+        let both = of(&["[fd00::2]:7", "[fd00::1]:7", "10.0.0.1:7", "[fd00::2]:7"]);
+        assert_eq!(both, of(&["[fd00::1]:7", "[fd00::2]:7"]));
+        assert_eq!(both.len(), 2);
+        assert_eq!(of(&["10.0.0.1:7", "[fd00::1]:7"]), of(&["10.0.0.1:7"]));
     }
 }

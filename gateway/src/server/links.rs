@@ -3,8 +3,9 @@
 use std::future::{Future, poll_fn};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
-use duet_proto::link::GatewayHello;
+use duet_proto::link::{GatewayHello, MatchmakerHello};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
@@ -55,8 +56,9 @@ enum Kept {
 async fn keep(link: usize, matchmaker: Arc<Matchmaker>, worker: Rc<Worker>) -> Kept {
     let mut failures: u32 = 0;
     loop {
+        let mut pause = Duration::ZERO;
         let why = match dial(link, &matchmaker, &worker).await {
-            Ok(dialed) => match worker.shared.roster.join(&dialed.hello) {
+            Ok(dialed) => match admit(link, &dialed.hello, &worker) {
                 Ok(()) => {
                     failures = 0;
                     let why = use_link(link, dialed, &worker).await;
@@ -66,6 +68,11 @@ async fn keep(link: usize, matchmaker: Arc<Matchmaker>, worker: Rc<Worker>) -> K
                 Err(Unfit::Misconfigured(problem)) => return Kept::Misconfigured(problem),
                 Err(Unfit::Refused(why)) => {
                     worker.lost(link);
+                    why
+                }
+                Err(Unfit::Twin(why)) => {
+                    worker.lost(link);
+                    pause = TWIN_PAUSE;
                     why
                 }
             },
@@ -85,8 +92,17 @@ async fn keep(link: usize, matchmaker: Arc<Matchmaker>, worker: Rc<Worker>) -> K
         if matchmaker.is_gone() {
             return Kept::Gone(link);
         }
-        sleep_until(Instant::now() + backoff::delay(failures, rand::random())).await;
+        sleep_until(Instant::now() + backoff::delay(failures, rand::random()).max(pause)).await;
         failures = failures.saturating_add(1);
+    }
+}
+
+/// Whether a link that has been made can be used.
+fn admit(link: usize, hello: &MatchmakerHello, worker: &Worker) -> Result<(), Unfit> {
+    match worker.twin(link, hello) {
+        // It has ended the other link for this one; that comes back in a moment.
+        Some(twin) => Err(Unfit::Twin(format!("{} is linked to as {twin} already", hello.replica))),
+        None => worker.shared.roster.join(hello),
     }
 }
 
@@ -142,3 +158,6 @@ async fn use_link(link: usize, mut dialed: Dialed, worker: &Worker) -> String {
         }
     }
 }
+
+/// Before an address that leads to a matchmaker with another one is tried again: each time the other link breaks.
+const TWIN_PAUSE: Duration = Duration::from_secs(30);

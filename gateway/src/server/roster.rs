@@ -72,6 +72,8 @@ pub(super) enum Unfit {
     Misconfigured(String),
     /// It does not go together with those that are linked to.
     Refused(String),
+    /// It is one of those that are linked to.
+    Twin(String),
 }
 
 impl Roster {

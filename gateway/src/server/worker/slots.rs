@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use duet_proto::frame::UpFrame;
+use duet_proto::ids::BootId;
 use duet_proto::link::MatchmakerHello;
 use duet_proto::queue::{Refused, Sender};
 use duet_proto::time::Time;
@@ -25,8 +26,9 @@ pub(super) struct LinkSlot {
     pub(super) state: RefCell<LinkState>,
     /// To whom; nobody while nobody has the slot.
     matchmaker: RefCell<Option<Arc<Matchmaker>>>,
-    /// What the replica called itself on the newest link.
+    /// What the replica called itself on the newest link, and its process.
     pub(super) replica: RefCell<String>,
+    boot: Cell<Option<BootId>>,
     /// Whether it is down for so long, or so certainly, that its sessions are to go on elsewhere.
     pub(super) is_lost: Cell<bool>,
     /// What the replica does not know yet.
@@ -46,6 +48,7 @@ impl LinkSlot {
             state: RefCell::new(LinkState::DownSince(now)),
             matchmaker: RefCell::default(),
             replica: RefCell::default(),
+            boot: Cell::new(None),
             is_lost: Cell::new(false),
             departed: RefCell::default(),
             overflowed: Notify::new(),
@@ -85,6 +88,14 @@ impl Worker {
         up.or_else(|| around().find(|link| self.links[*link].is_taken())).unwrap_or(start)
     }
 
+    /// To what else there is a link if it is the same process under another address.
+    pub(in crate::server) fn twin(&self, link: usize, hello: &MatchmakerHello) -> Option<String> {
+        let is_twin = |slot: &LinkSlot| slot.is_up() && slot.boot.get() == Some(hello.boot);
+        let others = self.links.iter().enumerate().filter(|(other, _)| *other != link);
+        let twin = others.map(|(_, slot)| slot).find(|slot| is_twin(slot))?;
+        twin.matchmaker.borrow().as_ref().map(|matchmaker| matchmaker.name.clone())
+    }
+
     /// A slot is a matchmaker's from now on, to which a link is about to be made.
     pub(in crate::server) fn occupy(&self, link: usize, matchmaker: Arc<Matchmaker>) {
         let slot = &self.links[link];
@@ -115,6 +126,7 @@ impl Worker {
         slot.tally(self.index, |tally| tally.is_up(sender.gauge()));
         *slot.state.borrow_mut() = LinkState::Up(sender);
         slot.replica.borrow_mut().clone_from(&hello.replica);
+        slot.boot.set(Some(hello.boot));
         slot.is_lost.set(false);
         let now = self.clock.now();
         self.links_changed.set(Some(now));
