@@ -63,7 +63,7 @@ impl Worker {
 
     /// Sessions of links that are lost go on over those that are up, if there are any: those in a room where their partners go too.
     pub(super) fn go_on_elsewhere(&self) {
-        let up: Vec<usize> = (0..self.links.len()).filter(|link| self.links[*link].is_up()).collect();
+        let up = self.links_up();
         let names: Vec<String> = up.iter().map(|link| self.links[*link].replica.borrow().clone()).collect();
         let is_lost = |link: usize| self.links[link].is_lost.get();
         if self.is_ending.get() || up.is_empty() || !(0..self.links.len()).any(is_lost) {

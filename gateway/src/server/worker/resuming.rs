@@ -89,16 +89,18 @@ impl Worker {
     /// A frame has come for a session whose client may want another one. Tells whether that is looked for elsewhere now, so that the
     /// frame is not for the session.
     pub(super) fn searches_on(&self, connection: &Connection, frame: &Down, now: Time) -> bool {
-        match frame {
-            Down::ResumeFailed if connection.session.borrow().wants_resume() && self.shared.roster.count() > 1 => {}
-            Down::ResumeFailed | Down::SessionResumed(_) => {
-                self.searches.end(connection.number);
-                return false;
-            }
-            _ => return false,
+        if !matches!(frame, Down::ResumeFailed | Down::SessionResumed(_)) {
+            return false;
+        }
+        let up = self.links_up();
+        let has_others = up.len().max(self.shared.roster.count()) > 1;
+        let is_for_others = *frame == Down::ResumeFailed && has_others && connection.session.borrow().wants_resume();
+        if !is_for_others {
+            self.searches.end(connection.number);
+            return false;
         }
         let Searches(all) = &self.searches;
-        let (link, up) = (connection.link.get(), self.links_up());
+        let link = connection.link.get();
         let step = {
             let mut all = all.borrow_mut();
             let search = all.entry(connection.number).or_insert_with(|| Search::begin(now));
@@ -141,10 +143,6 @@ impl Worker {
             Some(next) => self.move_to(&connection, next, Moved::Resuming),
             None => self.feed(&connection, |session: &mut Session, _| session.handle_resume_again()),
         }
-    }
-
-    fn links_up(&self) -> Vec<usize> {
-        (0..self.links.len()).filter(|link| self.links[*link].is_up()).collect()
     }
 }
 

@@ -49,7 +49,8 @@ impl LinkSlot {
             matchmaker: RefCell::default(),
             replica: RefCell::default(),
             boot: Cell::new(None),
-            is_lost: Cell::new(false),
+            // Until it is somebody's.
+            is_lost: Cell::new(true),
             departed: RefCell::default(),
             overflowed: Notify::new(),
         }
@@ -86,6 +87,11 @@ impl Worker {
         let around = || (0..count).map(|step| (start + step) % count);
         let up = around().find(|link| self.links[*link].is_up());
         up.or_else(|| around().find(|link| self.links[*link].is_taken())).unwrap_or(start)
+    }
+
+    /// Those that are up.
+    pub(super) fn links_up(&self) -> Vec<usize> {
+        (0..self.links.len()).filter(|link| self.links[*link].is_up()).collect()
     }
 
     /// To what else there is a link if it is the same process under another address.

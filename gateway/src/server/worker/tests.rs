@@ -13,7 +13,7 @@ use tonic::transport::Endpoint;
 use super::*;
 use crate::rendezvous;
 use crate::server::figures::Figures;
-use crate::server::{Connector, Matchmakers, Moved, Settings};
+use crate::server::{Address, Connector, DnsAddress, Matchmakers, Moved, Settings};
 use crate::session::SessionState;
 
 /// A worker with links to three replicas.
@@ -38,14 +38,23 @@ impl World {
     fn unlinked(names: [&str; 3]) -> Self {
         let never = Connector::new(|_| std::future::pending::<io::Result<tokio::net::TcpStream>>());
         let endpoints = names.map(|name| Endpoint::from_shared(format!("http://{name}")).unwrap());
-        let shared = Shared::new(Settings::default(), Matchmakers::GrpcOver(never, endpoints.to_vec()), 1);
-        let shared = Arc::new(shared);
+        let world = World::with(Matchmakers::GrpcOver(never, endpoints.to_vec()), names);
+        world.occupy();
+        world
+    }
+
+    fn with(matchmakers: Matchmakers, names: [&str; 3]) -> Self {
+        let shared = Arc::new(Shared::new(Settings::default(), matchmakers, 1));
         let worker = Rc::new_cyclic(|this| Worker::new(this.clone(), 0, shared));
-        for (link, matchmaker) in worker.shared.roster.hold(|_| false) {
-            worker.occupy(link, matchmaker);
-        }
         let links = (0..3).map(|_| queue::bounded(QUEUE_LIMITS).1).collect();
         World { worker, links, names: names.map(str::to_owned).to_vec() }
+    }
+
+    /// Links to all that there are, are about to be made.
+    fn occupy(&self) {
+        for (link, matchmaker) in self.worker.shared.roster.hold(|_| false) {
+            self.worker.occupy(link, matchmaker);
+        }
     }
 
     fn link_up(&mut self, link: usize) {
@@ -316,6 +325,21 @@ fn a_matchmaker_that_will_not_come_back_leaves_its_sessions_to_the_others() {
     announced(&client, &world.sent(client.link()));
     assert_eq!(world.moved(), [0, 1, 0]);
     assert!((0..9).all(|number| world.worker.link_for(number) != link));
+}
+
+#[test]
+fn who_comes_before_any_matchmaker_is_found_goes_to_the_first_that_is() {
+    let name = DnsAddress::plain(&"http://matchmakers:50051".parse().unwrap()).unwrap();
+    let mut world = World::with(Matchmakers::Grpc(vec![Address::Dns(name)]), NAMES);
+    let clients = [(); 3].map(|()| world.client(false));
+    assert_eq!(world.worker.shared.roster.found(0, &[([127, 0, 0, 1], 50051).into()]), 0);
+    world.occupy();
+    world.link_up(0);
+    let sent = world.sent(0);
+    for client in &clients {
+        announced(client, &sent);
+        assert_eq!(client.link(), 0);
+    }
 }
 
 /// A client that wants the session of this token.
