@@ -239,7 +239,7 @@ impl Drop for Shared {
 /// Only while the process ends.
 const ORPHANS_ASKED_FOR_EVERY: Duration = Duration::from_millis(50);
 
-fn random<const N: usize>() -> [u8; N] {
+pub(crate) fn random<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     SysRng.try_fill_bytes(&mut bytes).expect("the operating system gives random bytes");
     bytes
