@@ -8,7 +8,7 @@ mod administration;
 mod answers;
 mod clock;
 mod desk;
-mod engine_queue;
+pub mod engine;
 mod events;
 mod figures;
 mod filter;
