@@ -68,12 +68,14 @@ impl Cluster {
         Duet::start_with(&[&fixed, &self.flags[..]].concat(), &[("ENGINE_URL", &self.engine_url)])
     }
 
+    /// A gateway notices as fast as replicas what is frozen; a dead link is found after 7 s otherwise.
     fn run_gateway(&self, index: usize, port: &str) -> Duet {
         let urls: Vec<_> = self.grpc.iter().map(|address| format!("http://{address}")).collect();
         let name = format!("gateway-{index}");
         let fixed = ["gateway", "--matchmaker-url", &urls.join(","), "--gateway-name", &name, "--message-rate", "0"];
         let flags = ["--drain-spread-ms", "1000", "--listen-address", "127.0.0.1", "--port", port];
-        Duet::start(&[&fixed[..], &flags].concat())
+        let pings = ["--link-ping-interval-ms", "300", "--link-ping-timeout-ms", "300"];
+        Duet::start(&[&fixed[..], &flags, &pings].concat())
     }
 
     async fn phone(&self, gateway: usize) -> Phone {
