@@ -9,6 +9,7 @@ mod answers;
 mod clock;
 mod desk;
 pub mod engine;
+mod engine_queue;
 mod events;
 mod figures;
 mod filter;
