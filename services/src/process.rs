@@ -90,7 +90,8 @@ pub(crate) fn gateway(telemetry: &Telemetry, args: cli::Gateway) -> Result<(), F
         files.keep();
         let is_encrypted = tls.is_some();
         let traces = args.gateway.traces(telemetry.spans());
-        let settings = Settings { tls, traces, ..args.gateway.settings(address.port(), verifier, &args.link, ice) };
+        let settings = args.gateway.settings(address.port(), verifier, &args.link, ice);
+        let settings = Settings { tls, traces, matchmaker_dns: args.matchmaker_dns_seconds.0, ..settings };
         let gateway = start_gateway(settings, listeners, matchmakers)?;
         metrics.gateway(gateway.figures());
         metrics.log(telemetry.lost_lines());

@@ -28,6 +28,7 @@ mod proxies;
 mod queries;
 mod query_access;
 mod raw;
+mod replicas;
 mod request;
 mod resuming;
 mod settings;
