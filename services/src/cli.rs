@@ -9,6 +9,8 @@ use clap::{Args, Parser, Subcommand};
 use duet_proto::link::{LinkPings, QUEUE_LIMITS};
 use duet_proto::queue::Limits;
 
+#[cfg(test)]
+mod engine;
 mod gateway;
 mod identity;
 mod limits;

@@ -8,4 +8,5 @@ mod outages;
 mod pool;
 mod suitability;
 mod tags;
+mod tls;
 mod upkeep;
