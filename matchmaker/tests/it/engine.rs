@@ -4,6 +4,7 @@ mod claims;
 mod driven;
 mod failover;
 mod homes;
+mod invariants;
 mod outages;
 mod pool;
 mod suitability;
