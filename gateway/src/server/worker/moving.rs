@@ -27,9 +27,9 @@ impl Worker {
         if self.links[from].is_up() {
             self.push(from, UpFrame { session: connection.number, client_seq: 0, kind: Up::Departed { client } });
             self.feed_at(now, connection, Session::handle_link_down);
-        } else {
-            self.links[from].departed.borrow_mut().add(connection.number, client, now);
         }
+        // Even if that was sent: the link may break before it has arrived.
+        self.links[from].departed.borrow_mut().add(connection.number, client, now);
         self.measure_move(connection, why);
         connection.link.set(link);
         self.feed_at(now, connection, Session::handle_link_up);

@@ -31,7 +31,7 @@ pub(super) struct LinkSlot {
     boot: Cell<Option<BootId>>,
     /// Whether it is down for so long, or so certainly, that its sessions are to go on elsewhere.
     pub(super) is_lost: Cell<bool>,
-    /// What the replica does not know yet.
+    /// What the replica may not know yet.
     pub(super) departed: RefCell<Departed>,
     /// Tells the link's task that its queue overflowed.
     overflowed: Notify,

@@ -216,6 +216,20 @@ fn a_waiter_follows_a_summons_and_hears_no_more_of_its_former_home() {
 }
 
 #[test]
+fn a_replica_whose_link_breaks_is_told_again_who_has_left() {
+    let mut world = World::linked(NAMES);
+    let client = world.waiter();
+    let (from, to) = (client.link(), client.other_link());
+    world.hears(to, &client, Down::Summon { client: client.id(), ticket: ticket(1) });
+    world.worker.link_down(from);
+    world.link_up(from);
+    assert_eq!(world.sent(from), [client.departed()], "the first time may be lost");
+    world.worker.link_down(from);
+    world.link_up(from);
+    assert_eq!(world.sent(from), []);
+}
+
+#[test]
 fn who_does_not_wait_with_that_ticket_stays() {
     let mut world = World::linked(NAMES);
     let client = world.waiter();
