@@ -8,6 +8,7 @@ mod administration;
 mod answers;
 mod clock;
 mod desk;
+pub mod engine;
 mod events;
 mod figures;
 mod filter;

@@ -9,6 +9,7 @@ use clap::{Args, Parser, Subcommand};
 use duet_proto::link::{LinkPings, QUEUE_LIMITS};
 use duet_proto::queue::Limits;
 
+mod engine;
 mod gateway;
 mod identity;
 mod limits;
@@ -29,6 +30,7 @@ mod values;
 mod watching;
 mod webhooks;
 
+pub(crate) use engine::EngineArgs;
 pub(crate) use gateway::GatewayArgs;
 pub(crate) use matchmaker::MatchmakerArgs;
 use otlp::OtlpArgs;
@@ -132,6 +134,8 @@ pub(crate) struct Gateway {
 pub(crate) struct Matchmaker {
     #[command(flatten)]
     pub(crate) matchmaker: MatchmakerArgs,
+    #[command(flatten)]
+    pub(crate) engine: EngineArgs,
     #[command(flatten)]
     pub(crate) webhooks: WebhookArgs,
     /// Where gateways link and other services query

@@ -110,14 +110,18 @@ pub(crate) fn matchmaker(telemetry: &Telemetry, args: cli::Matchmaker) -> Result
         let mut files = Files::listen()?;
         let push = args.operations.otlp.push("duet-matchmaker", &args.telemetry.traces)?;
         check_matchmaker(&args.matchmaker)?;
+        let engine = args.engine.settings()?;
         let access = args.ports.read(Some(args.grpc_listen), &mut files)?;
         let webhooks = args.webhooks.settings()?;
         let ports = BoundPorts::bind(Some(args.grpc_listen), &args.ports, access).await?;
         let mut metrics = Metrics::bind(args.operations.metrics_listen, push).await?;
         files.keep();
         let socket = args.grpc_socket.as_deref().map(GrpcSocket::bind).transpose()?;
-        let replica =
-            Replica::start_traced(args.matchmaker.name(), args.matchmaker.config(args.link.queue()), telemetry.spans());
+        let (name, config) = (args.matchmaker.name(), args.matchmaker.config(args.link.queue()));
+        let replica = match engine {
+            None => Replica::start_traced(name, config, telemetry.spans()),
+            Some(engine) => Replica::start_sharing(name, config, telemetry.spans(), engine),
+        };
         let counts = Counts::default();
         let webhooks = webhooks.map(|settings| Webhooks::start(settings, replica.events(), counts.clone()));
         metrics.matchmaker(replica.clone());

@@ -4,7 +4,7 @@
 //! the links' queues before letting go. Nothing waits inside. A task that owned the machine would order inputs just as well and
 //! cost every frame a hop more.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use duet_proto::frame::DownFrame;
@@ -21,13 +21,15 @@ use tokio::time::{Instant, sleep_until};
 
 use super::clock::Clock;
 use super::desk::Desk;
+use super::engine::{self, EngineSettings, EngineStatus};
 use super::events::Subscription;
 use super::figures::Figures;
 use super::gateways::GatewayFigures;
 use super::link::{LinkEnd, OpenLink};
 use super::timer;
 use super::waits::Waits;
-use crate::{Config, LinkKey, Matchmaker};
+use crate::engine::Reply;
+use crate::{Config, LinkKey, Matchmaker, PoolKey, PoolView};
 
 /// A running matchmaker. Clones are handles to the same one; it lives as long as any of them, or any of its links.
 #[derive(Clone, Debug)]
@@ -49,6 +51,8 @@ pub(crate) struct Shared {
     drain: watch::Sender<bool>,
     /// What makes spans.
     spans: Option<Spans>,
+    /// How it stands with the engine, if there is one.
+    engine: Option<Arc<EngineStatus>>,
     /// Tells the timer that its deadline has moved up, or that there is nothing left to time.
     rearm: Arc<Notify>,
 }
@@ -71,22 +75,55 @@ impl Replica {
     ///
     /// Likewise.
     pub fn start_traced(name: impl Into<String>, config: Config, spans: Option<Spans>) -> Self {
-        let hello = MatchmakerHello { replica: name.into(), boot: BootId::from_random(random()), engine: None };
+        Replica::start_with(name.into(), config, spans, None)
+    }
+
+    /// Starts a matchmaker that shares its pools with others, by an engine, which need not be there yet.
+    ///
+    /// # Panics
+    ///
+    /// As [`start`](Self::start).
+    pub fn start_sharing(
+        name: impl Into<String>,
+        config: Config,
+        spans: Option<Spans>,
+        engine: EngineSettings,
+    ) -> Self {
+        Replica::start_with(name.into(), Config { shares_pools: true, ..config }, spans, Some(engine))
+    }
+
+    fn start_with(name: String, config: Config, spans: Option<Spans>, settings: Option<EngineSettings>) -> Self {
+        let boot = BootId::from_random(random());
+        let id = settings.as_ref().map(|settings| settings.namespace.to_string());
+        let hello = MatchmakerHello { replica: name, boot, engine: id };
+        let (requests, driver, engine) = match settings.map(|settings| engine::engine(settings, boot)) {
+            Some((requests, driver, status)) => (Some(requests), Some(driver), Some(status)),
+            None => (None, None, None),
+        };
         let link_queue = config.link_queue;
-        let desk =
-            Desk::new(Matchmaker::new(config.clone(), random()), link_queue, config.event_backlog, spans.clone());
+        let machine = Matchmaker::new(config.clone(), random());
+        let desk = Desk::new(machine, link_queue, config.event_backlog, spans.clone(), requests);
         let (waits, desk) = (desk.waits.clone(), Mutex::new(desk));
         let (leaving, drain) = (watch::Sender::new(false), watch::Sender::new(false));
         let rearm = Arc::new(Notify::new());
         let (clock, again) = (Clock::start(), rearm.clone());
-        let shared = Arc::new(Shared { hello, link_queue, clock, desk, waits, leaving, drain, spans, rearm: again });
+        let shared =
+            Arc::new(Shared { hello, link_queue, clock, desk, waits, leaving, drain, spans, engine, rearm: again });
         tokio::spawn(timer::run(Arc::downgrade(&shared), rearm));
+        if let Some(driver) = driver {
+            tokio::spawn(driver.run(Shares(Arc::downgrade(&shared))));
+        }
         Replica { shared }
     }
 
     /// Who this is, as gateways are told.
     pub fn hello(&self) -> &MatchmakerHello {
         &self.shared.hello
+    }
+
+    /// How it stands with the engine that this one shares its pools by, if it does.
+    pub fn engine(&self) -> Option<&Arc<EngineStatus>> {
+        self.shared.engine.as_ref()
     }
 
     /// What makes spans, if anything does.
@@ -230,6 +267,42 @@ impl Shared {
     }
 }
 
+/// The machine, for as long as somebody else holds it.
+struct Shares(Weak<Shared>);
+
+impl engine::Machine for Shares {
+    fn reply(&self, reply: Reply) {
+        self.apply(|machine, now| machine.handle_engine(reply, now));
+    }
+
+    fn resync(&self) {
+        self.apply(Matchmaker::resync_engine);
+    }
+
+    fn pools(&self) -> Vec<(PoolKey, usize)> {
+        let Some(shared) = self.0.upgrade() else { return Vec::new() };
+        let replica = Replica { shared };
+        replica.ask(|machine, _, now| {
+            let key = |pool: PoolView<'_>| PoolKey { name: pool.name.clone(), quarantined: pool.quarantined };
+            machine
+                .pools(now)
+                .map(|pool| {
+                    let talking = pool.talking;
+                    (key(pool), talking)
+                })
+                .collect()
+        })
+    }
+}
+
+impl Shares {
+    fn apply(&self, input: impl FnOnce(&mut Matchmaker, Time)) {
+        if let Some(shared) = self.0.upgrade() {
+            Replica { shared }.apply(input);
+        }
+    }
+}
+
 impl Drop for Shared {
     fn drop(&mut self) {
         self.rearm.notify_one();
@@ -239,7 +312,7 @@ impl Drop for Shared {
 /// Only while the process ends.
 const ORPHANS_ASKED_FOR_EVERY: Duration = Duration::from_millis(50);
 
-fn random<const N: usize>() -> [u8; N] {
+pub(crate) fn random<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     SysRng.try_fill_bytes(&mut bytes).expect("the operating system gives random bytes");
     bytes
