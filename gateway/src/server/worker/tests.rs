@@ -11,7 +11,6 @@ use tokio::task::LocalSet;
 use tonic::transport::Endpoint;
 
 use super::*;
-use crate::rendezvous;
 use crate::server::figures::Figures;
 use crate::server::{Address, Connector, DnsAddress, Matchmakers, Moved, Settings};
 use crate::session::SessionState;
@@ -266,10 +265,6 @@ fn both_sides_of_a_room_go_on_at_the_same_replica_whatever_the_order_of_links() 
         one.worker.lost(0);
         other.worker.lost(1);
         assert_eq!(one.names[here.link()], other.names[there.link()]);
-        assert_eq!(
-            one.names[here.link()],
-            ["b", "c"][rendezvous::choose(room(number).as_bytes(), ["b", "c"]).unwrap()]
-        );
         let attach = announced(&here, &one.sent(here.link()));
         assert!(matches!(attach.doing, Doing::InRoom(place) if place.room == room(number)));
         homes.insert(one.names[here.link()].clone());
