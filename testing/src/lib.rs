@@ -4,5 +4,7 @@
 
 mod process;
 mod redis;
+mod sentinel;
 
 pub use redis::{RedisOptions, RedisServer};
+pub use sentinel::Sentinel;

@@ -145,7 +145,7 @@ fn start(options: &RedisOptions, directory: &TempDir, port: u16) -> Process {
 }
 
 /// Waits until it does, unless it ends. Whoever lacks a password is told so, which is an answer, too.
-fn answers(process: &mut Process, port: u16) -> bool {
+pub(crate) fn answers(process: &mut Process, port: u16) -> bool {
     let deadline = Instant::now() + PATIENCE;
     while Instant::now() < deadline && !process.has_ended() {
         let pinged = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).and_then(|mut stream| {

@@ -1,8 +1,13 @@
-//! The engine's scripts by requests and replies, on a real server: what a machine may rely on.
+//! The engine on a real server: its scripts by requests and replies, which a machine may rely on, and what carries them through outages.
 
 mod claims;
+mod driven;
+mod failover;
 mod homes;
+mod invariants;
+mod outages;
 mod pool;
 mod suitability;
 mod tags;
+mod tls;
 mod upkeep;

@@ -44,12 +44,56 @@ impl EngineArgs {
                 Failure::Setting(format!("ENGINE_CA_FILE '{}' can't be read: {error}", self.engine_ca_file))
             })?;
         let (namespace, timeout) = (self.engine_namespace.clone(), self.engine_timeout_ms.0);
-        Ok(Some(EngineSettings {
-            namespace,
-            timeout,
-            ca,
-            queue: self.engine_queue as usize,
-            ..EngineSettings::new(url)
-        }))
+        let queue = self.engine_queue as usize;
+        let settings = EngineSettings { namespace, timeout, ca, queue, ..EngineSettings::new(url) };
+        match settings.problem_of_ca() {
+            Some(problem) => Err(Failure::Setting(format!("ENGINE_CA_FILE: {problem}"))),
+            None => Ok(Some(settings)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Alone {
+        #[command(flatten)]
+        engine: EngineArgs,
+    }
+
+    fn read(flags: &[&str]) -> Result<Option<EngineSettings>, Failure> {
+        let args = ["duet"].iter().chain(flags);
+        Alone::try_parse_from(args).map_err(|error| Failure::Usage(Box::new(error)))?.engine.settings()
+    }
+
+    fn problem(flags: &[&str]) -> String {
+        match read(flags) {
+            Err(Failure::Setting(problem)) => problem,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn without_a_url_there_is_no_engine() {
+        assert!(read(&[]).unwrap().is_none());
+        let settings = read(&["--engine-url", "redis://:pass@127.0.0.1:6400"]).unwrap().unwrap();
+        assert_eq!(settings.url.to_string(), "redis://127.0.0.1:6400");
+        assert!(!format!("{settings:?}").contains("pass"));
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_without_the_password() {
+        let refused = problem(&["--engine-url", "http://:secret@host"]);
+        assert!(refused.starts_with("ENGINE_URL: must be redis://") && !refused.contains("secret"), "{refused}");
+        let useless = problem(&["--engine-url", "redis://host", "--engine-ca-file", "/dev/null"]);
+        assert!(useless.starts_with("ENGINE_CA_FILE: "), "{useless}");
+        let empty = problem(&["--engine-url", "rediss://host", "--engine-ca-file", "/dev/null"]);
+        assert!(empty.starts_with("ENGINE_CA_FILE: has no certificates"), "{empty}");
+        assert!(problem(&["--engine-url", "rediss://host", "--engine-ca-file", "/nowhere"]).contains("/nowhere"));
+        assert!(matches!(read(&["--engine-namespace", "a:b"]), Err(Failure::Usage(_))));
     }
 }

@@ -9,6 +9,7 @@ mod base;
 mod certificates;
 mod client;
 mod closing;
+mod cluster;
 mod collector;
 mod crowd;
 mod disasters;

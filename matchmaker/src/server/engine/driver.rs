@@ -106,7 +106,7 @@ impl Driver {
     /// Works until nobody is left who might ask.
     pub async fn run(mut self, machine: impl Machine) {
         let (mut delay, mut has_connected) = (SHORTEST_DELAY, false);
-        while !self.has_ended() {
+        while !self.requests.is_closed() {
             let trouble = match Connection::open(&self.settings).await {
                 Ok(connection) => {
                     let up_since = Instant::now();
@@ -130,12 +130,10 @@ impl Driver {
         }
     }
 
-    fn has_ended(&self) -> bool {
-        self.requests.is_closed() && self.requests.is_empty() && self.unanswered.is_empty()
-    }
-
     /// Works until the connection is of no use, or nobody is left who might ask.
     async fn serve(&mut self, mut connection: Connection, machine: &impl Machine) -> Result<(), Trouble> {
+        // First, as whoever is not let in is told so, but for sending as much as scripts is only cut off.
+        self.identify(&mut connection).await?;
         self.load(&mut connection).await?;
         self.keep_up(&mut connection, machine).await?;
         self.status.up();
