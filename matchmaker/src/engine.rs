@@ -38,8 +38,8 @@ pub struct Ticket {
     pub blocked_users: Vec<Arc<str>>,
     /// Whom it has met lately and how long ago they parted, the latest last. It had better meet others.
     pub recent: Vec<(ClientId, Duration)>,
-    /// Whether even those will do, if there is nobody else and the other does not care either.
-    pub is_past_caring: bool,
+    /// For how much longer. Then even those will do, if there is nobody else and the other does not care either.
+    pub cares_for: Duration,
     /// How long it has waited.
     pub waited: Duration,
     /// By how much it goes before others.
@@ -71,6 +71,9 @@ pub enum Request {
     /// Find the oldest who suits and claim it for this ticket; if there is none, keep the ticket for others to find. A ticket that is
     /// kept already is replaced.
     Seek(Box<Seek>),
+    /// Keep the ticket as it is now, without a search and without an answer: of several that change at one moment all have changed before
+    /// any of them searches.
+    Update(Box<Seek>),
     /// The ticket waits no longer, or can't be met for a while. Nothing happens if the session's ticket is another, or of another replica.
     Withdraw {
         /// Where it waits.
@@ -116,6 +119,8 @@ pub enum Request {
 pub struct Seek {
     /// Who searches.
     pub ticket: Ticket,
+    /// Of tickets that have waited equally long the one with the lesser arrival is served first.
+    pub arrival: u64,
     /// If so many wait in the pool and nobody suits, the ticket is not kept. 0 is no limit.
     pub limit: usize,
     /// Those of the pool who talk at this replica, as a number.

@@ -174,6 +174,9 @@ impl Matchmaker {
         for session in &due {
             self.show(*session);
         }
+        if self.config.shares_pools {
+            self.update_engine(&due, now);
+        }
         for seeker in due {
             if !matches!(self.sessions[seeker].state, State::Waiting) {
                 continue;

@@ -161,6 +161,20 @@ impl Matchmaker {
         self.request(Request::Seek(Box::new(seek)));
     }
 
+    /// Several waiters have changed at one moment: the engine knows it of all before it looks for any.
+    pub(crate) fn update_engine(&mut self, sessions: &[SessionKey], now: Time) {
+        if sessions.len() < 2 {
+            return;
+        }
+        for session in sessions {
+            let asked = self.asked_mut(*session);
+            if asked.kept.is_some() && asked.promise.is_none() {
+                let update = self.seek_for(*session, now);
+                self.request(Request::Update(Box::new(update)));
+            }
+        }
+    }
+
     /// The engine no longer has anybody meet a waiter, who is absent or waits no longer.
     pub(crate) fn withdraw(&mut self, session: SessionKey) {
         let client = self.sessions[session].client;
@@ -228,9 +242,8 @@ impl Matchmaker {
     pub(crate) fn wake_shared(&mut self, session: SessionKey, now: Time) {
         let asked = self.asked_mut(session);
         if asked.promise.as_ref().is_some_and(|promise| promise.until <= now) {
-            if let Some(promise) = asked.promise.take() {
-                self.let_go(session, *promise.waiter, now);
-            }
+            let promise = asked.promise.take();
+            self.let_go(session, *promise.expect("it was there").waiter, now);
         }
         let standing = self.sessions[session].standing.as_mut().expect("whoever waits stands somewhere");
         standing.search_at = standing.search_at.filter(|at| *at > now);
@@ -330,10 +343,10 @@ impl Matchmaker {
 
     fn forget_promise(&mut self, seeker: ClientId, waiter: ClientId) {
         let Some(session) = self.sessions.by_client(seeker) else { return };
-        if let Some(asked) = self.sessions[session].standing.as_mut().and_then(|standing| standing.asked.as_mut()) {
-            if asked.promise.as_ref().is_some_and(|promise| promise.waiter.client == waiter) {
-                asked.promise = None;
-            }
+        if let Some(asked) = self.sessions[session].standing.as_mut().and_then(|standing| standing.asked.as_mut())
+            && asked.promise.as_ref().is_some_and(|promise| promise.waiter.client == waiter)
+        {
+            asked.promise = None;
         }
     }
 
@@ -423,6 +436,7 @@ impl Matchmaker {
                 PoolLimit::Holds => self.config.max_waiting_per_pool,
                 PoolLimit::IsPassed => 0,
             },
+            arrival: wish.turn.arrival,
             talking: self.pools.get(&pool).map_or(0, crate::pool::Pool::talking),
             recent_partners: self.config.recent_partners,
             rematch_avoid: self.config.rematch_avoid,
@@ -438,7 +452,7 @@ impl Matchmaker {
                 apart,
                 blocked_users: known.user().map_or_else(Vec::new, |user| self.blocks.of(user, now)),
                 recent: recent.filter(|(_, ago)| *ago < lately).collect(),
-                is_past_caring: now.since(wish.turn.queued) >= self.config.rematch_patience,
+                cares_for: (wish.turn.queued + self.config.rematch_patience).since(now),
                 waited: now.since(wish.turn.queued),
                 head_start: wish.wishes.head_start().min(self.config.max_head_start),
                 at: Whereabouts {

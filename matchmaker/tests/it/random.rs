@@ -105,31 +105,27 @@ proptest! {
     #[test]
     fn the_machine_does_what_the_oracle_says(steps in steps(), requeue in prop::bool::weighted(0.8)) {
         let config = Config { requeue_on_partner_leave: requeue, news_after: Duration::ZERO, ..Config::default() };
-        run(World::new(config.clone()), Oracle::new(config), steps);
-    }
-}
-
-fn run(world: World, oracle: Oracle, steps: Vec<Step>) {
-    let mut run = Run { world, oracle, judge: Judge::default(), now: Time::ZERO, steps: 0 };
-    (1..4).for_each(|link| run.both(Event::Boot(link)));
-    for step in steps {
-        run.steps += 1;
-        if run.world.asks_an_engine() {
-            // No two have waited equally long: who of them came first an engine forgets where they meet.
-            run.wait(Duration::from_micros(1_001));
-        }
-        match run.event(&step) {
-            Some(event) => run.both(event),
-            None => {
-                if let Step::Wait(millis) = step {
-                    run.wait(Duration::from_millis(millis));
-                }
-            }
-        }
+        let mut run = Run::new(World::new(config.clone()), Oracle::new(config));
+        steps.iter().for_each(|step| run.step(step));
     }
 }
 
 impl Run {
+    fn new(world: World, oracle: Oracle) -> Self {
+        let mut run = Run { world, oracle, judge: Judge::default(), now: Time::ZERO, steps: 0 };
+        (1..4).for_each(|link| run.both(Event::Boot(link)));
+        run
+    }
+
+    fn step(&mut self, step: &Step) {
+        self.steps += 1;
+        match (self.event(step), step) {
+            (Some(event), _) => self.both(event),
+            (None, Step::Wait(millis)) => self.wait(Duration::from_millis(*millis)),
+            (None, _) => {}
+        }
+    }
+
     /// Feeds both and compares all that can be seen.
     fn both(&mut self, event: Event) {
         self.judge.sees(&event, &self.oracle);

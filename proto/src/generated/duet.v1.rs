@@ -4190,9 +4190,9 @@ pub struct StoredTicket {
     /// Whom it has met lately, the latest last.
     #[prost(message, repeated, tag = "10")]
     pub recent: ::prost::alloc::vec::Vec<stored_ticket::Met>,
-    /// Whether even those will do, if there is nobody else.
-    #[prost(bool, tag = "11")]
-    pub is_past_caring: bool,
+    /// For how much longer it cares whom it has met, in microseconds. Then even those will do, if there is nobody else.
+    #[prost(uint64, tag = "11")]
+    pub cares_us: u64,
     /// How long it had waited when it was kept, in microseconds.
     #[prost(uint64, tag = "12")]
     pub waited_us: u64,

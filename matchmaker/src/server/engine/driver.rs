@@ -308,7 +308,7 @@ impl Asked {
     /// It has waited while its request has.
     fn age(&mut self, now: Instant) {
         let by = now.saturating_duration_since(std::mem::replace(&mut self.at, now));
-        if let Request::Seek(seek) = &mut self.request {
+        if let Request::Seek(seek) | Request::Update(seek) = &mut self.request {
             seek.ticket.waited += by;
             seek.ticket.recent.iter_mut().for_each(|(_, ago)| *ago += by);
         }
@@ -316,7 +316,7 @@ impl Asked {
 
     fn pool(&self) -> Option<&PoolKey> {
         match &self.request {
-            Request::Seek(seek) => Some(&seek.ticket.pool),
+            Request::Seek(seek) | Request::Update(seek) => Some(&seek.ticket.pool),
             _ => None,
         }
     }

@@ -18,6 +18,8 @@ use crate::engine::{Mark, Reply, Request, Seek};
 pub const LEASE: Duration = Duration::from_secs(5);
 /// How long a waiter that was found is not found by others.
 pub const CLAIM: Duration = Duration::from_secs(3);
+/// Numbers of arrival are as long in an order as this one.
+const MOST_ARRIVALS: u64 = 0xffff_ffff_ffff;
 /// How long a pool's keys are kept after it was last renewed.
 const KEPT: Duration = Duration::from_secs(60);
 
@@ -129,7 +131,8 @@ impl Scripts {
     /// waited for.
     pub fn command(&self, request: &Request, home: &Home, clock: Option<Duration>) -> Cmd {
         match request {
-            Request::Seek(seek) => self.seek(seek, home, clock),
+            Request::Seek(seek) => self.seek(seek, Searches(true), home, clock),
+            Request::Update(seek) => self.seek(seek, Searches(false), home, clock),
             Request::Withdraw { pool, client, number } => {
                 let mut command = self.call(Script::Withdraw, pool);
                 command.arg(&*home.0).arg(id(client)).arg(written(*number));
@@ -161,7 +164,7 @@ impl Scripts {
         command
     }
 
-    fn seek(&self, seek: &Seek, home: &Home, clock: Option<Duration>) -> Cmd {
+    fn seek(&self, seek: &Seek, searches: Searches, home: &Home, clock: Option<Duration>) -> Cmd {
         let ticket = &seek.ticket;
         let avoided = ticket.wishes.avoid();
         let avoided_clients: Vec<ClientId> =
@@ -174,11 +177,12 @@ impl Scripts {
         command.arg(id(&ticket.client)).arg(written(ticket.number));
         command.arg(microseconds(ticket.waited)).arg(microseconds(ticket.head_start));
         command.arg(flag(ticket.is_wide)).arg(ticket.wishes.region().map_or("", |region| region.as_str()));
-        command.arg(ticket.user.as_deref().unwrap_or_default()).arg(flag(ticket.is_past_caring));
+        command.arg(ticket.user.as_deref().unwrap_or_default()).arg(microseconds(ticket.cares_for));
         command.arg(seek.limit).arg(seek.talking).arg(seek.recent_partners).arg(microseconds(seek.rematch_avoid));
         command.arg(seek.come_to.as_ref().map_or("", |mark| &mark.0)).arg(stored::encode(ticket));
         let tags = ticket.wishes.tags();
         command.arg(tags.len()).arg(clients().count()).arg(users().count()).arg(ticket.recent.len());
+        command.arg(format!("{:012x}", seek.arrival & MOST_ARRIVALS)).arg(flag(!searches.0));
         for tag in tags {
             command.arg(tag.as_str());
         }
@@ -201,9 +205,12 @@ impl Scripts {
     }
 }
 
+/// Whether somebody is to be found for a ticket that is to be kept.
+struct Searches(bool);
+
 /// What a script has answered to a request.
 pub fn answer(request: &Request, value: &Value) -> Result<Answer, BadReply> {
-    let Request::Seek(seek) = request else { return Ok(Answer { reply: None, term: None }) };
+    let (Request::Seek(seek) | Request::Update(seek)) = request else { return Ok(Answer { reply: None, term: None }) };
     let (client, number) = (seek.ticket.client, seek.ticket.number);
     let Value::Array(parts) = value else { return Err(BadReply("seek has answered no list")) };
     let [kind, of, rest @ ..] = &parts[..] else { return Err(BadReply("seek has answered a list too short")) };
@@ -222,7 +229,8 @@ pub fn answer(request: &Request, value: &Value) -> Result<Answer, BadReply> {
         (b"full", []) => Reply::Full { client, number },
         _ => return Err(BadReply("seek has answered something else")),
     };
-    Ok(Answer { reply: Some(reply), term: Some(term(of)?) })
+    let reply = matches!(request, Request::Seek(_)).then_some(reply);
+    Ok(Answer { reply, term: Some(term(of)?) })
 }
 
 /// What renewing has answered.

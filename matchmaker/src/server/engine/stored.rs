@@ -28,7 +28,7 @@ pub(super) fn encode(ticket: &Ticket) -> Vec<u8> {
         apart: ticket.apart.iter().map(id).collect(),
         blocked_users: ticket.blocked_users.iter().map(|user| (**user).to_owned()).collect(),
         recent: ticket.recent.iter().map(met).collect(),
-        is_past_caring: ticket.is_past_caring,
+        cares_us: microseconds(ticket.cares_for),
         waited_us: microseconds(ticket.waited),
         head_start_us: microseconds(ticket.head_start),
         gateway: (*ticket.at.gateway).to_owned(),
@@ -58,7 +58,7 @@ pub(super) fn decode(bytes: &[u8], ago: Duration) -> Option<Ticket> {
         apart: ids(&stored.apart)?,
         blocked_users: stored.blocked_users.into_iter().map(Into::into).collect(),
         recent: recent.collect::<Option<_>>()?,
-        is_past_caring: stored.is_past_caring,
+        cares_for: Duration::from_micros(stored.cares_us).saturating_sub(ago),
         waited: Duration::from_micros(stored.waited_us).saturating_add(ago),
         head_start: Duration::from_micros(stored.head_start_us),
         at: Whereabouts {
@@ -99,7 +99,7 @@ mod tests {
             apart: vec![client(3)],
             blocked_users: vec!["bob".into()],
             recent: vec![(client(4), Duration::from_micros(1_500))],
-            is_past_caring: true,
+            cares_for: Duration::from_secs(2),
             waited: Duration::from_micros(2_500),
             head_start: Duration::from_millis(7),
             at: Whereabouts {

@@ -186,9 +186,11 @@ pub(super) fn number(attempt: u32) -> TicketNumber {
     TicketNumber { attempt, round: 0 }
 }
 
+/// Who comes first in the alphabet came first.
 pub(super) fn seek(ticket: Ticket) -> Seek {
+    let arrival = u64::from(ticket.client.as_bytes()[0]);
     let rematch_avoid = Duration::from_secs(300);
-    Seek { ticket, limit: 0, talking: 0, recent_partners: 32, rematch_avoid, come_to: None }
+    Seek { ticket, arrival, limit: 0, talking: 0, recent_partners: 32, rematch_avoid, come_to: None }
 }
 
 /// A ticket of somebody who asks for nothing and waits since now.
@@ -204,7 +206,7 @@ pub(super) fn ticket(name: char) -> Ticket {
         apart: Vec::new(),
         blocked_users: Vec::new(),
         recent: Vec::new(),
-        is_past_caring: false,
+        cares_for: Duration::from_secs(5),
         waited: Duration::ZERO,
         head_start: Duration::ZERO,
         at: Whereabouts {

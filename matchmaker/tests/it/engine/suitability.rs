@@ -15,6 +15,7 @@ fn are_apart(one: &Ticket, other: &Ticket) {
     for (first, second) in [(one, other), (other, one)] {
         let engine = Engine::start();
         assert_eq!(engine.seek(first.clone()), Sought::Waits(1));
+        engine.pass(1);
         assert_eq!(engine.seek(second.clone()), Sought::Waits(2), "{first:?} {second:?}");
     }
 }
@@ -51,6 +52,7 @@ fn who_has_met_lately_meets_others_first_if_there_are_others() {
     for (one, other) in [(met(ticket('a'), 'b', 5), ticket('b')), (ticket('b'), met(ticket('a'), 'b', 5))] {
         let engine = Engine::start();
         engine.seek_by(among(one.clone(), 20));
+        engine.pass(1);
         assert_eq!(engine.seek_by(among(other.clone(), 20)), Sought::Waits(2));
         let alone = Engine::start();
         alone.seek(one);
@@ -78,7 +80,7 @@ fn partners_count_for_a_time_and_so_many_of_them() {
 #[test]
 fn who_is_past_caring_meets_again_whom_nobody_else_suits() {
     let engine = Engine::start();
-    let past = |ticket| among(Ticket { is_past_caring: true, ..ticket }, 20);
+    let past = |ticket| among(Ticket { cares_for: Duration::ZERO, ..ticket }, 20);
     engine.seek_by(past(met(shy('a', "c"), 'b', 5)));
     assert_eq!(engine.seek_by(among(ticket('b'), 20)), Sought::Waits(2), "both have to be");
     engine.withdraw('b');

@@ -70,7 +70,7 @@ impl World {
             apart: Vec::new(),
             blocked_users: Vec::new(),
             recent: vec![(client_id('y'), Duration::from_secs(1))],
-            is_past_caring: false,
+            cares_for: Duration::from_secs(5),
             waited: Duration::ZERO,
             head_start: Duration::ZERO,
             at: Whereabouts {
@@ -86,9 +86,10 @@ impl World {
 /// What the engine is asked, in words.
 pub(super) fn engine_line(request: Request) -> String {
     match request {
-        Request::Seek(seek) => {
-            let Ticket { client, number: of, pool, apart, blocked, recent, waited, is_wide, .. } = seek.ticket;
-            let mut line = format!("engine: seek {} {}", letter(client), number(of));
+        Request::Seek(ref seek) | Request::Update(ref seek) => {
+            let Ticket { client, number: of, pool, apart, blocked, recent, waited, is_wide, .. } = seek.ticket.clone();
+            let verb = if let Request::Seek(_) = &request { "seek" } else { "update" };
+            let mut line = format!("engine: {verb} {} {}", letter(client), number(of));
             line += &format!(" {} {}", pool.name.as_str(), seconds(waited));
             let named = |word: &str, clients: Vec<_>| {
                 let clients: String = clients.into_iter().map(letter).collect();

@@ -6,7 +6,7 @@
 --   c<client>  whom this one has claimed: waiter, until when, the number of the ticket that searched
 --   h<home>    term, end of the lease, talking: of a home, which is one replica since it last had to begin anew
 --   g<tag>     how many stand in the tag's lanes
---   #arrival   the last ticket's, #found waiters ever, #talking at all homes
+--   #found     waiters ever, #talking at all homes
 -- KEYS[2], `lanes`, a sorted set in which all scores are 0, so that members are in the order of their bytes:
 --   o<order>0<client>                 those who can be found, in the order in which they are served
 --   l<tag>0<region>0<order>0<client>  the same by lane; empty: the lane of no tag, of any region

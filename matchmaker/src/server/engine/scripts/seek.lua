@@ -7,10 +7,11 @@
 -- KEYS: tickets, lanes.
 -- ARGV: 1 clock in microseconds, which only tests of the rules bring (empty: the server's), 2 home, 3 lease and 4 claim in microseconds,
 --   5 for how long the keys are kept, in milliseconds, 6 client, 7 number (attempt and round, 8 hex digits each), 8 how long it has
---   waited and 9 by how much it goes before others, in microseconds, 10 whether anybody will do, 11 region or empty, 12 user or empty, 13 whether it is past caring whom it met,
+--   waited and 9 by how much it goes before others, in microseconds, 10 whether anybody will do, 11 region or empty, 12 user or empty, 13 for how much longer it cares whom it met, in microseconds,
 --   14 limit or 0, 15 talking at this home, 16 recent partners at most, 17 for how long they count, in microseconds, 18 mark or empty,
 --   19 the ticket as replicas read it, 20 to 23 how many follow: tags, clients never to be met, users never to be met, recent partners,
---   the last as client and microseconds ago, the latest first.
+--   the last as client and microseconds ago, the latest first; 24 arrival, 12 hex digits: of those who have waited equally long the lesser is served first,
+--   25 whether only to replace a ticket that is kept, without a search.
 -- Answers: {'found', term, ticket, microseconds since it was kept} | {'waits', term, position, found ever, mark or ''} |
 --   {'claimed', term} | {'full', term}. The term is that of the home's lease: another than before says that tickets may have been lost.
 
@@ -39,13 +40,13 @@ local one = {
     wide = ARGV[10] == '1' or nil,
     region = ARGV[11] ~= '' and ARGV[11] or nil,
     user = ARGV[12] ~= '' and ARGV[12] or nil,
-    past_caring = ARGV[13] == '1' or nil,
-    tags = list(24, tag_count),
-    clients = list(24 + tag_count, client_count),
-    users = list(24 + tag_count + client_count, user_count),
+    cares_until = now + ARGV[13],
+    tags = list(26, tag_count),
+    clients = list(26 + tag_count, client_count),
+    users = list(26 + tag_count + client_count, user_count),
 }
 if recent_count > 0 then
-    local from = 24 + tag_count + client_count + user_count
+    local from = 26 + tag_count + client_count + user_count
     one.recent, one.recent_until = {}, {}
     for i = 1, recent_count do
         one.recent[i] = ARGV[from + 2 * i - 2]
@@ -53,9 +54,9 @@ if recent_count > 0 then
     end
 end
 
-local known = redis.call('HMGET', tickets, 't' .. client, 'k' .. client, 'c' .. client, 'h' .. home, '#arrival', '#found', '#talking')
+local known = redis.call('HMGET', tickets, 't' .. client, 'k' .. client, 'c' .. client, 'h' .. home, '#found', '#talking')
 local kept, claimant = known[1] and cmsgpack.unpack(known[1]), known[2]
-local arrivals, found_ever, talking = (known[5] or 0) + 0, (known[6] or 0) + 0, (known[7] or 0) + 0
+local found_ever, talking = (known[5] or 0) + 0, (known[6] or 0) + 0
 
 -- The lease.
 local own = read_home(known[4])
@@ -158,7 +159,7 @@ local function between(waiter, other)
         return nil
     end
     if met_lately(one, waiter) or met_lately(other, client) then
-        return one.past_caring and other.past_caring and 1 or nil
+        return one.cares_until <= now and other.cares_until <= now and 1 or nil
     end
     return 0
 end
@@ -290,7 +291,9 @@ local function search()
     end
 end
 
-search()
+if ARGV[25] == '' then
+    search()
+end
 local met = best or second_best
 
 if met then
@@ -314,15 +317,7 @@ local turn = hex(math.max(now - ARGV[8] - ARGV[9], 0))
 if stays then
     drop(client, kept, claimant)
 end
-local arrival
-if kept then
-    arrival = string.sub(kept.order, 15)
-else
-    arrivals = arrivals + 1
-    arrival = string.format('%012x', arrivals)
-    redis.call('HSET', tickets, '#arrival', arrivals)
-end
-one.order = turn .. arrival
+one.order = turn .. ARGV[24]
 redis.call('HSET', tickets, 't' .. client, cmsgpack.pack(one))
 show(client, one, 'm' .. home .. '\0' .. client)
 local position = redis.call('ZLEXCOUNT', lanes, '[o', '(o' .. one.order .. '\1')
