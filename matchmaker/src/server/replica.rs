@@ -4,7 +4,7 @@
 //! the links' queues before letting go. Nothing waits inside. A task that owned the machine would order inputs just as well and
 //! cost every frame a hop more.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use duet_proto::frame::DownFrame;
@@ -25,6 +25,7 @@ use super::events::Subscription;
 use super::figures::Figures;
 use super::gateways::GatewayFigures;
 use super::link::{LinkEnd, OpenLink};
+use super::registry::Registry;
 use super::timer;
 use super::waits::Waits;
 use crate::{Config, LinkKey, Matchmaker};
@@ -49,6 +50,8 @@ pub(crate) struct Shared {
     drain: watch::Sender<bool>,
     /// What makes spans.
     spans: Option<Spans>,
+    /// What other replicas are told, and tell.
+    registry: OnceLock<Registry>,
     /// Tells the timer that its deadline has moved up, or that there is nothing left to time.
     rearm: Arc<Notify>,
 }
@@ -79,7 +82,9 @@ impl Replica {
         let (leaving, drain) = (watch::Sender::new(false), watch::Sender::new(false));
         let rearm = Arc::new(Notify::new());
         let (clock, again) = (Clock::start(), rearm.clone());
-        let shared = Arc::new(Shared { hello, link_queue, clock, desk, waits, leaving, drain, spans, rearm: again });
+        let registry = OnceLock::new();
+        let shared =
+            Arc::new(Shared { hello, link_queue, clock, desk, waits, leaving, drain, spans, registry, rearm: again });
         tokio::spawn(timer::run(Arc::downgrade(&shared), rearm));
         Replica { shared }
     }
@@ -87,6 +92,21 @@ impl Replica {
     /// Who this is, as gateways are told.
     pub fn hello(&self) -> &MatchmakerHello {
         &self.shared.hello
+    }
+
+    /// What is shared with other replicas for queries, if anything is.
+    pub(crate) fn registry(&self) -> Option<&Registry> {
+        self.shared.registry.get()
+    }
+
+    /// Shares from now on. Tells whether it did not before.
+    pub(crate) fn share(&self, registry: Registry) -> bool {
+        self.shared.registry.set(registry).is_ok()
+    }
+
+    /// A handle that keeps nothing alive.
+    pub(crate) fn downgrade(&self) -> Weak<Shared> {
+        Arc::downgrade(&self.shared)
     }
 
     /// What makes spans, if anything does.
@@ -211,6 +231,12 @@ impl Replica {
     }
 }
 
+impl From<Arc<Shared>> for Replica {
+    fn from(shared: Arc<Shared>) -> Self {
+        Replica { shared }
+    }
+}
+
 impl Shared {
     /// When to wake next. The timer asks this before it sleeps.
     pub(crate) fn arm(&self) -> Option<Instant> {
@@ -239,7 +265,7 @@ impl Drop for Shared {
 /// Only while the process ends.
 const ORPHANS_ASKED_FOR_EVERY: Duration = Duration::from_millis(50);
 
-fn random<const N: usize>() -> [u8; N] {
+pub(crate) fn random<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     SysRng.try_fill_bytes(&mut bytes).expect("the operating system gives random bytes");
     bytes
