@@ -122,6 +122,8 @@ pub struct Seek {
     pub talking: usize,
     /// How many of the last partners are not to be met again, at most: fewer where there are hardly any others.
     pub recent_partners: usize,
+    /// For how long they count, since they parted.
+    pub rematch_avoid: Duration,
     /// Where an earlier search has come to.
     pub come_to: Option<Mark>,
 }

@@ -425,6 +425,7 @@ impl Matchmaker {
             },
             talking: self.pools.get(&pool).map_or(0, crate::pool::Pool::talking),
             recent_partners: self.config.recent_partners,
+            rematch_avoid: self.config.rematch_avoid,
             come_to: asked.come_to.clone(),
             ticket: Ticket {
                 client: known.client,

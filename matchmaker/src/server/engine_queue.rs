@@ -4,21 +4,29 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use crate::engine::Request;
 
 /// The end that the machine's outputs go into. What does not fit is lost, which is noted: the engine is then to be told everything anew.
 #[derive(Clone, Debug)]
-pub(crate) struct EngineQueue {
-    requests: mpsc::Sender<Request>,
+pub struct EngineQueue {
+    requests: mpsc::Sender<Asked>,
     overflowed: Arc<AtomicBool>,
 }
 
 /// The other end.
 #[derive(Debug)]
 pub(crate) struct EngineRequests {
-    requests: mpsc::Receiver<Request>,
+    requests: mpsc::Receiver<Asked>,
     overflowed: Arc<AtomicBool>,
+}
+
+/// A request, and since when it waits.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    pub(crate) request: Request,
+    pub(crate) at: Instant,
 }
 
 /// A queue that holds so many requests.
@@ -33,24 +41,34 @@ pub(crate) fn bounded(most: usize) -> (EngineQueue, EngineRequests) {
 
 impl EngineQueue {
     /// Queues a request.
-    pub(crate) fn ask(&self, request: Request) {
-        if self.requests.try_send(request).is_err() {
+    pub fn ask(&self, request: Request) {
+        if self.requests.try_send(Asked { request, at: Instant::now() }).is_err() {
             self.overflowed.store(true, Ordering::Release);
         }
     }
 
     /// How many wait.
-    pub(crate) fn len(&self) -> usize {
+    pub fn len(&self) -> usize {
         self.requests.max_capacity() - self.requests.capacity()
+    }
+
+    /// Whether none waits.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 }
 
 impl EngineRequests {
     /// Up to so many requests, oldest first, as soon as there is one; none when nobody asks any more.
-    pub(crate) async fn next(&mut self, most: usize) -> Vec<Request> {
+    pub(crate) async fn next(&mut self, most: usize) -> Vec<Asked> {
         let mut requests = Vec::new();
         self.requests.recv_many(&mut requests, most).await;
         requests
+    }
+
+    /// Whether nobody asks any more.
+    pub(crate) fn is_over(&self) -> bool {
+        self.requests.is_closed()
     }
 
     /// Whether some were lost since this was asked last; if so, all that still wait are dropped, too.

@@ -19,9 +19,9 @@ use std::time::Duration;
 
 use tokio::sync::Mutex;
 
+use super::engine::EngineSettings;
 use super::replica::Replica;
 use keys::Keys;
-pub use line::Connect;
 use line::Line;
 pub(crate) use line::{Away, engine_away};
 pub(crate) use listing::Parts;
@@ -29,12 +29,10 @@ pub(crate) use reading::Other;
 use stream::Fan;
 
 /// How a replica shares what it knows.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct RegistrySettings {
-    /// How it gets connections to the engine: one to write and ask, and one to hear events by while anybody watches.
-    pub connect: Connect,
-    /// The first part of all keys.
-    pub namespace: String,
+    /// The engine. It gets connections of its own: one to write and ask, and one to hear events by while anybody watches.
+    pub engine: EngineSettings,
     /// How often what has changed is written down.
     pub flush_every: Duration,
     /// How often a replica says that it is there, and looks for orders.
@@ -48,23 +46,16 @@ pub struct RegistrySettings {
 }
 
 impl RegistrySettings {
-    /// With connections of this kind, and the rest as usual.
-    pub fn new(connect: Connect) -> Self {
+    /// By this engine, and the rest as usual.
+    pub fn new(engine: EngineSettings) -> Self {
         RegistrySettings {
-            connect,
-            namespace: "duet".to_owned(),
+            engine,
             flush_every: Duration::from_millis(100),
             heartbeat: Duration::from_secs(1),
             lease: Duration::from_secs(5),
             answer_within: Duration::from_millis(300),
             event_backlog: 4_096,
         }
-    }
-}
-
-impl fmt::Debug for RegistrySettings {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RegistrySettings").field("namespace", &self.namespace).finish_non_exhaustive()
     }
 }
 
@@ -94,7 +85,7 @@ impl Registry {
     /// Outside a tokio runtime.
     pub fn start(replica: &Replica, settings: RegistrySettings) {
         let hello = replica.hello();
-        let (keys, line) = (Keys::new(&settings.namespace), Line::new(&settings));
+        let (keys, line) = (Keys::new(&settings.engine.namespace), Line::new(&settings));
         let fan = Fan::new(&settings);
         let (name, boot) = (hello.replica.clone(), hello.boot.to_string());
         let inner = Inner { settings, keys, name, boot, line, fan, orders: Mutex::default() };

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that can't go on fails")]
 
+#[cfg(feature = "server")]
+mod engine;
 mod oracle;
 mod random;
 mod rules;

@@ -4253,6 +4253,71 @@ pub mod admin_server {
         const NAME: &'static str = SERVICE_NAME;
     }
 }
+/// A ticket of a session that waits, as its replica has kept it. The engine's scripts don't look into it; replicas of other versions do:
+/// fields are only ever added, and whoever doesn't know one goes without.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct StoredTicket {
+    /// Whose: 16 bytes.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub client_id: ::prost::bytes::Bytes,
+    #[prost(message, optional, tag = "2")]
+    pub number: ::core::option::Option<TicketNumber>,
+    /// Pool, tags, region, whom to avoid; and the head start that was asked for.
+    #[prost(message, optional, tag = "3")]
+    pub wishes: ::core::option::Option<Wishes>,
+    /// Whether it waits in the pool of those in quarantine.
+    #[prost(bool, tag = "4")]
+    pub quarantined: bool,
+    /// Whether anybody of the pool will do.
+    #[prost(bool, tag = "5")]
+    pub is_wide: bool,
+    /// The user, if that is proved; else empty.
+    #[prost(string, tag = "6")]
+    pub user: ::prost::alloc::string::String,
+    /// `client_id`s of sessions that it is never matched with.
+    #[prost(bytes = "bytes", repeated, tag = "7")]
+    pub blocked: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
+    /// `client_id`s of sessions that it is not matched with just now.
+    #[prost(bytes = "bytes", repeated, tag = "8")]
+    pub apart: ::prost::alloc::vec::Vec<::prost::bytes::Bytes>,
+    /// Users that it is not matched with.
+    #[prost(string, repeated, tag = "9")]
+    pub blocked_users: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Whom it has met lately, the latest last.
+    #[prost(message, repeated, tag = "10")]
+    pub recent: ::prost::alloc::vec::Vec<stored_ticket::Met>,
+    /// Whether even those will do, if there is nobody else.
+    #[prost(bool, tag = "11")]
+    pub is_past_caring: bool,
+    /// How long it had waited when it was kept, in microseconds.
+    #[prost(uint64, tag = "12")]
+    pub waited_us: u64,
+    /// By how much it goes before others, in microseconds.
+    #[prost(uint64, tag = "13")]
+    pub head_start_us: u64,
+    /// Where its session is: the gateway's name, its process, 16 bytes, the worker, and the session's number there.
+    #[prost(string, tag = "14")]
+    pub gateway: ::prost::alloc::string::String,
+    #[prost(bytes = "bytes", tag = "15")]
+    pub gateway_boot: ::prost::bytes::Bytes,
+    #[prost(uint32, tag = "16")]
+    pub worker: u32,
+    #[prost(uint64, tag = "17")]
+    pub session: u64,
+}
+/// Nested message and enum types in `StoredTicket`.
+pub mod stored_ticket {
+    /// Somebody whom a session has met.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct Met {
+        /// 16 bytes.
+        #[prost(bytes = "bytes", tag = "1")]
+        pub client_id: ::prost::bytes::Bytes,
+        /// How long ago they had parted when the ticket was kept, in microseconds.
+        #[prost(uint64, tag = "2")]
+        pub ago_us: u64,
+    }
+}
 /// A replica as a whole.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct RegisteredReplica {

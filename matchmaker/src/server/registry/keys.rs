@@ -1,5 +1,7 @@
 //! What the registry's keys are called. All of one replica's are in one slot of a cluster.
 
+use crate::server::engine::Namespace;
+
 /// The keys under one namespace.
 pub(super) struct Keys {
     prefix: String,
@@ -24,8 +26,8 @@ impl Listed {
 }
 
 impl Keys {
-    pub(super) fn new(namespace: &str) -> Self {
-        Keys { prefix: format!("{namespace}:{SCHEMA}:") }
+    pub(super) fn new(namespace: &Namespace) -> Self {
+        Keys { prefix: namespace.prefix() }
     }
 
     /// A replica's sessions or rooms, by id.
@@ -72,6 +74,3 @@ impl Keys {
         format!("{}{{r:{boot}}}:{what}", self.prefix)
     }
 }
-
-/// Raised when replicas of before can't read what is kept.
-const SCHEMA: u32 = 1;

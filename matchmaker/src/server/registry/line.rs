@@ -1,50 +1,17 @@
 //! A connection to the engine: opened when wanted, dropped when it fails, and never waited for for long.
 
-use std::future::Future;
-use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::BoxFuture;
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Client, IntoConnectionInfo, Pipeline, RedisError, Value};
+use redis::{Pipeline, Value};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
 use super::RegistrySettings;
+use crate::server::engine::{self, EngineSettings};
 use crate::server::refusals;
-
-/// Opens connections to an engine.
-#[derive(Clone)]
-pub struct Connect(Arc<dyn Fn() -> BoxFuture<'static, Result<MultiplexedConnection, RedisError>> + Send + Sync>);
-
-impl Connect {
-    /// As this does.
-    pub fn by<Connecting>(open: impl Fn() -> Connecting + Send + Sync + 'static) -> Self
-    where
-        Connecting: Future<Output = Result<MultiplexedConnection, RedisError>> + Send + 'static,
-    {
-        Connect(Arc::new(move || Box::pin(open())))
-    }
-
-    /// To one server.
-    ///
-    /// # Errors
-    ///
-    /// For what is no address.
-    pub fn to(address: impl IntoConnectionInfo) -> Result<Self, RedisError> {
-        let client = Client::open(address)?;
-        Ok(Connect::by(move || {
-            let client = client.clone();
-            async move {
-                // How long an answer may take is each question's own.
-                let config = AsyncConnectionConfig::new().set_response_timeout(None);
-                client.get_multiplexed_async_connection_with_config(&config).await
-            }
-        }))
-    }
-}
 
 /// The engine is away, or answers nonsense.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,14 +32,14 @@ impl From<Away> for Status {
 
 /// One connection.
 pub(super) struct Line {
-    connect: Connect,
+    engine: EngineSettings,
     answer_within: Duration,
     open: Mutex<Option<MultiplexedConnection>>,
 }
 
 impl Line {
     pub(super) fn new(settings: &RegistrySettings) -> Self {
-        Line { connect: settings.connect.clone(), answer_within: settings.answer_within, open: Mutex::new(None) }
+        Line { engine: settings.engine.clone(), answer_within: settings.answer_within, open: Mutex::new(None) }
     }
 
     /// Asks, and gets one answer for each command.
@@ -84,29 +51,25 @@ impl Line {
     pub(super) async fn run_within(&self, asked: &Pipeline, longer: Duration) -> Result<Vec<Value>, Away> {
         let answered = timeout(self.answer_within + longer, async {
             let mut connection = self.connection().await?;
-            asked.query_async::<Vec<Value>>(&mut connection).await
+            let answers = asked.query_async::<Vec<Value>>(&mut connection).await;
+            answers.map_err(|error| Box::<str>::from(error.category()))
         });
-        match answered.await {
-            Ok(Ok(answers)) => Ok(answers),
-            Ok(Err(error)) => {
-                tracing::debug!(kind = ?error.kind(), "the registry's engine fails");
-                self.give_up().await;
-                Err(Away)
-            }
-            Err(_) => {
-                tracing::debug!("the registry's engine is silent");
-                self.give_up().await;
-                Err(Away)
-            }
-        }
+        let why: Box<str> = match answered.await {
+            Ok(Ok(answers)) => return Ok(answers),
+            Ok(Err(why)) => why,
+            Err(_) => "no answer in time".into(),
+        };
+        tracing::debug!(%why, "what replicas tell each other is held up");
+        self.give_up().await;
+        Err(Away)
     }
 
-    async fn connection(&self) -> Result<MultiplexedConnection, RedisError> {
+    async fn connection(&self) -> Result<MultiplexedConnection, Box<str>> {
         let mut open = self.open.lock().await;
         if let Some(connection) = &*open {
             return Ok(connection.clone());
         }
-        Ok(open.insert((self.connect.0)().await?).clone())
+        Ok(open.insert(engine::connect(&self.engine).await.map_err(|trouble| trouble.text)?).clone())
     }
 
     /// The next one opens a new connection: on this one an answer may still come that nobody waits for.

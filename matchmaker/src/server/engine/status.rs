@@ -1,0 +1,104 @@
+//! How it stands with the engine, for readiness and metrics.
+
+use std::time::Duration;
+
+use duet_proto::figures::{Count, Histogram};
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::connection::{Fault, Trouble};
+
+/// Whether the engine can be asked.
+#[derive(Clone, Debug)]
+pub enum EngineState {
+    /// It can.
+    Up,
+    /// Requests wait until it is back.
+    Away {
+        /// Since then; from the start, if it has not been there yet.
+        since: Instant,
+        /// What is wrong, without secrets; `None` before the first attempt has come to something.
+        why: Option<Trouble>,
+    },
+}
+
+impl EngineState {
+    /// Whether the engine can be asked.
+    pub fn is_up(&self) -> bool {
+        matches!(self, EngineState::Up)
+    }
+}
+
+/// How it stands, and what has been. Shared by whoever talks to the engine and whoever reads of it.
+#[derive(Debug)]
+pub struct EngineStatus {
+    state: watch::Sender<EngineState>,
+    /// Commands that were answered.
+    pub commands: Count,
+    /// Connections made after the first.
+    pub reconnects: Count,
+    /// Times that this replica has begun anew.
+    pub resyncs: Count,
+    /// How long batches of commands took to be answered.
+    pub round_trips: Histogram,
+    faults: [Count; Fault::ALL.len()],
+}
+
+impl EngineStatus {
+    pub(super) fn new() -> Self {
+        EngineStatus {
+            state: watch::Sender::new(EngineState::Away { since: Instant::now(), why: None }),
+            commands: Count::default(),
+            reconnects: Count::default(),
+            resyncs: Count::default(),
+            round_trips: Histogram::new(ROUND_TRIPS),
+            faults: Default::default(),
+        }
+    }
+
+    /// How it stands, now and as that changes.
+    pub fn state(&self) -> watch::Receiver<EngineState> {
+        self.state.subscribe()
+    }
+
+    /// How often what went wrong.
+    pub fn faults(&self) -> impl Iterator<Item = (Fault, u64)> + '_ {
+        Fault::ALL.into_iter().zip(self.faults.iter().map(Count::get))
+    }
+
+    pub(super) fn count(&self, fault: Fault) {
+        self.faults[fault as usize].add(1);
+    }
+
+    pub(super) fn up(&self) {
+        self.state.send_replace(EngineState::Up);
+    }
+
+    /// Counts what is wrong, and tells whether that is news.
+    pub(super) fn away(&self, trouble: Trouble) -> bool {
+        self.count(trouble.fault);
+        let mut is_news = false;
+        self.state.send_modify(|state| {
+            let (since, before) = match state {
+                EngineState::Up => (Instant::now(), None),
+                EngineState::Away { since, why } => (*since, why.take()),
+            };
+            is_news = before.as_ref() != Some(&trouble);
+            *state = EngineState::Away { since, why: Some(trouble) };
+        });
+        is_news
+    }
+}
+
+const ROUND_TRIPS: &[Duration] = &[
+    Duration::from_micros(250),
+    Duration::from_micros(500),
+    Duration::from_millis(1),
+    Duration::from_micros(2_500),
+    Duration::from_millis(5),
+    Duration::from_millis(10),
+    Duration::from_millis(25),
+    Duration::from_millis(50),
+    Duration::from_millis(100),
+    Duration::from_millis(300),
+];
