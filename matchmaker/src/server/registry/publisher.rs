@@ -129,7 +129,7 @@ impl Publisher {
         self.told = news.until;
         if is_beat {
             // An engine that was emptied does not know us.
-            self.is_unsure = !self.say_we_are_there(replica).await? && !was_unsure;
+            self.is_unsure = !self.say_we_are_there(replica, was_unsure).await?;
             self.registry.heed_orders(replica).await?;
             self.beat = Some(Instant::now());
         }
@@ -241,8 +241,8 @@ impl Publisher {
         Ok(())
     }
 
-    /// The heartbeat: without it others leave us out. Tells whether we were known.
-    async fn say_we_are_there(&self, replica: &Replica) -> Result<bool, Away> {
+    /// The heartbeat: without it others leave us out. Tells whether we are known, as we should be unless we are new.
+    async fn say_we_are_there(&self, replica: &Replica, is_new: bool) -> Result<bool, Away> {
         let about = pools::registered(replica).encode_to_vec();
         let inner = &self.registry.inner;
         let (keys, boot) = (&inner.keys, &inner.boot);
@@ -256,6 +256,7 @@ impl Publisher {
             beat.cmd("EXPIRE").arg(key).arg(STREAM_KEPT_SECONDS);
         }
         beat.cmd("EVAL").arg(BEAT).arg(1).arg(keys.replicas()).arg(boot).arg(KEPT_SECONDS);
+        beat.arg(u8::from(is_new));
         let answers = inner.line.run(&beat).await?;
         Ok(answers.last().and_then(number).ok_or(Away)? == 1)
     }
@@ -322,15 +323,16 @@ impl Registry {
     }
 }
 
-/// Notes by the engine's clock when a replica was heard of, and forgets those of whom that is long ago. Tells whether it knew the replica.
+/// Notes by the engine's clock when a replica was heard of, and forgets those of whom that is long ago. One that is not known and not new is
+/// told so: what it has written down is gone.
 const BEAT: &str = "
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local known = redis.call('ZSCORE', KEYS[1], ARGV[1])
+if ARGV[3] == '0' and not redis.call('ZSCORE', KEYS[1], ARGV[1]) then return 0 end
 redis.call('ZADD', KEYS[1], now, ARGV[1])
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - ARGV[2] * 1000)
 redis.call('EXPIRE', KEYS[1], ARGV[2])
-return known and 1 or 0";
+return 1";
 
 /// In one command, and looked at under the replica's lock.
 const AT_ONCE: usize = 250;
