@@ -100,7 +100,11 @@ impl Admin for AdminService {
         };
         tracing::info!(?caller, ended, ?lasts, "admin: block user");
         tracing::debug!(user = user_id, "admin: who is blocked");
-        let expire_time = self.replica.ask(|_, clock, now| answers::timestamp(clock, now + lasts));
+        let expire_time = self.replica.ask(|machine, clock, now| {
+            // Another may have let the user in again by now.
+            let until = machine.blocked_until(&user_id, now);
+            answers::timestamp(clock, until.unwrap_or(now))
+        });
         let sessions_ended = u32::try_from(ended).unwrap_or(u32::MAX);
         Ok(Response::new(v1::BlockedUser { user_id, expire_time: Some(expire_time), reason, sessions_ended }))
     }

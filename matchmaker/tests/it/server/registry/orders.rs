@@ -22,20 +22,24 @@ async fn a_pause_holds_at_all_and_at_those_that_come_later_until_any_resumes() {
         let request = v1::GetPoolRequest { name: pool.clone() };
         within(peer.queries.clone().get_pool(request)).await.is_ok_and(|pool| pool.into_inner().paused)
     };
-    let refused = async |peer: &Peer| {
-        let mut gateway = peer.gateway().await;
-        gateway.send(frame(1, attach(client(1))));
-        gateway.send(frame(1, join(1)));
-        gateway::kind(&gateway.next().await.unwrap()) == "pool full"
+    let mut gateways = [one.gateway().await, other.gateway().await, third.gateway().await];
+    let mut number = 0;
+    let mut refused = async |gateway: &mut Gateway| {
+        number += 1;
+        gateway.send(frame(number, attach(client(number))));
+        gateway.send(frame(number, join(1)));
+        let told = gateway::kind(&gateway.next().await.unwrap());
+        gateway.send(frame(number, Up::Leave { attempt: 2 }));
+        told == "pool full"
     };
-    for peer in [&other, &third] {
-        within(async { while !refused(peer).await {} }).await;
-        assert!(is_paused(peer).await);
+    for gateway in &mut gateways[1..] {
+        within(async { while !refused(gateway).await {} }).await;
     }
+    assert!(is_paused(&other).await && is_paused(&third).await);
     let resumed = within(third.admin.clone().resume_pool(v1::ResumePoolRequest { name: pool.clone() })).await.unwrap();
     assert!(!resumed.into_inner().paused);
-    for peer in [&one, &other, &third] {
-        within(async { while refused(peer).await {} }).await;
+    for gateway in &mut gateways {
+        within(async { while refused(gateway).await {} }).await;
     }
 }
 
