@@ -47,6 +47,11 @@ impl Line {
         self.run_within(asked, Duration::ZERO).await
     }
 
+    /// The same of what nobody waits for.
+    pub(super) async fn write(&self, written: &Pipeline) -> Result<Vec<Value>, Away> {
+        self.run_within(written, WRITES_LONGER).await
+    }
+
     /// The same of what may take so much longer.
     pub(super) async fn run_within(&self, asked: &Pipeline, longer: Duration) -> Result<Vec<Value>, Away> {
         let answered = timeout(self.answer_within + longer, async {
@@ -78,5 +83,7 @@ impl Line {
     }
 }
 
+/// To be late is better here than to begin anew.
+const WRITES_LONGER: Duration = Duration::from_secs(2);
 /// When one who needs the engine may ask again.
 const RETRY_AFTER: Duration = Duration::from_secs(1);

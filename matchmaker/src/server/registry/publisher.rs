@@ -75,12 +75,14 @@ impl Publisher {
         let Some(replica) = replica.upgrade().map(Replica::from) else { return false };
         let beat_every = self.registry.inner.settings.heartbeat;
         let is_due = self.is_unsure || self.beat.is_none_or(|beat| beat.elapsed() >= beat_every);
+        // Looked at first, so that who is counted is found, too.
+        let beat = is_due.then(|| pools::registered(&replica).encode_to_vec());
         let news = self.news(&replica);
-        if news.until == self.told && !is_due && !is_leaving {
+        if news.until == self.told && beat.is_none() && !is_leaving {
             return true;
         }
         let written =
-            if is_leaving { self.leave(&replica, news).await } else { self.write(&replica, news, is_due).await };
+            if is_leaving { self.leave(&replica, news).await } else { self.write(&replica, news, beat).await };
         if written.is_err() {
             // The next attempt writes everything; the events are the replica's to keep.
             self.is_unsure = true;
@@ -113,24 +115,27 @@ impl Publisher {
         news
     }
 
-    async fn write(&mut self, replica: &Replica, mut news: News, is_beat: bool) -> Result<(), Away> {
+    async fn write(&mut self, replica: &Replica, mut news: News, beat: Option<Vec<u8>>) -> Result<(), Away> {
+        if beat.is_some() {
+            // However much there is to write, orders need not wait for it.
+            self.registry.heed_orders(replica).await?;
+        }
         let was_unsure = mem::take(&mut self.is_unsure);
         if was_unsure {
             self.forget().await?;
             self.write_all(replica).await?;
         } else if news.has_gap {
             self.write_all(replica).await?;
-        } else if is_beat {
+        } else if beat.is_some() {
             self.look_on(replica, &mut news);
         }
         self.write_sessions(replica, &Vec::from_iter(mem::take(&mut news.sessions))).await?;
         self.write_rooms(replica, &Vec::from_iter(mem::take(&mut news.rooms))).await?;
         self.tell(replica, &news).await?;
         self.told = news.until;
-        if is_beat {
+        if let Some(about) = beat {
             // An engine that was emptied does not know us.
-            self.is_unsure = !self.say_we_are_there(replica, was_unsure).await?;
-            self.registry.heed_orders(replica).await?;
+            self.is_unsure = !self.say_we_are_there(about, was_unsure).await?;
             self.beat = Some(Instant::now());
         }
         Ok(())
@@ -159,7 +164,7 @@ impl Publisher {
         for listed in Listed::ALL {
             forget.cmd("DEL").arg(keys.values(boot, listed)).arg(keys.ids(boot, listed));
         }
-        self.registry.inner.line.run(&forget).await.map(drop)
+        self.registry.inner.line.write(&forget).await.map(drop)
     }
 
     /// Everything, as far as it is not there yet.
@@ -242,8 +247,7 @@ impl Publisher {
     }
 
     /// The heartbeat: without it others leave us out. Tells whether we are known, as we should be unless we are new.
-    async fn say_we_are_there(&self, replica: &Replica, is_new: bool) -> Result<bool, Away> {
-        let about = pools::registered(replica).encode_to_vec();
+    async fn say_we_are_there(&self, about: Vec<u8>, is_new: bool) -> Result<bool, Away> {
         let inner = &self.registry.inner;
         let (keys, boot) = (&inner.keys, &inner.boot);
         let mut beat = Pipeline::new();
@@ -257,7 +261,7 @@ impl Publisher {
         }
         beat.cmd("EVAL").arg(BEAT).arg(1).arg(keys.replicas()).arg(boot).arg(KEPT_SECONDS);
         beat.arg(u8::from(is_new));
-        let answers = inner.line.run(&beat).await?;
+        let answers = inner.line.write(&beat).await?;
         Ok(answers.last().and_then(number).ok_or(Away)? == 1)
     }
 
@@ -319,7 +323,7 @@ impl Registry {
             write.cmd("ZREM").arg(&keys[1]).arg(&gone);
             write.cmd("HDEL").arg(&keys[0]).arg(&gone);
         }
-        self.inner.line.run(&write).await.map(drop)
+        self.inner.line.write(&write).await.map(drop)
     }
 }
 

@@ -74,7 +74,7 @@ impl Registry {
                 Entry::Gap => add.arg("*").arg("gap").arg(&self.inner.boot),
             };
         }
-        self.inner.line.run(&append).await.map(drop)
+        self.inner.line.write(&append).await.map(drop)
     }
 
     /// How far the stream reaches now.

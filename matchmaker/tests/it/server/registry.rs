@@ -42,6 +42,8 @@ fn settings(engine: &RedisServer) -> RegistrySettings {
     RegistrySettings {
         flush_every: Duration::from_millis(5),
         heartbeat: Duration::from_millis(20),
+        // Of a machine with a lot to do.
+        answer_within: Duration::from_secs(10),
         ..RegistrySettings::new(engine)
     }
 }

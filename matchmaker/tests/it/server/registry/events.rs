@@ -134,7 +134,8 @@ async fn tokens_that_lead_nowhere_say_what_to_do() {
 async fn a_watch_ends_with_the_engine_and_goes_on_from_its_token_once_that_is_back() {
     let engine = RedisServer::start();
     let port = PortConfig { heartbeat: Duration::from_millis(5), ..PortConfig::default() };
-    let one = peer_with("m1", settings(&engine), port).await;
+    let hasty = RegistrySettings { answer_within: Duration::from_millis(300), ..settings(&engine) };
+    let one = peer_with("m1", hasty, port).await;
     let mut watch = one.watch("").await.unwrap();
     next(&mut watch).await;
     let (token, kind) = next(&mut watch).await;
