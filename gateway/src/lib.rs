@@ -14,6 +14,7 @@ pub mod keepalive;
 pub mod limits;
 pub mod origins;
 pub mod relay_only;
+pub mod rendezvous;
 pub mod session;
 
 #[cfg(feature = "server")]

@@ -31,6 +31,7 @@ mod assets;
 mod clock;
 mod connection;
 mod counts;
+mod discovery;
 mod figures;
 mod http_client;
 mod ice;
@@ -40,6 +41,7 @@ mod matchmakers;
 mod places;
 mod proxies;
 mod readiness;
+mod roster;
 mod routes;
 mod socket;
 mod tally;
@@ -56,11 +58,13 @@ pub use figures::{Figures, LinkFigures, Passed};
 pub use http_client::HttpClient;
 use ice::Ice;
 pub use listen::bind;
-pub use matchmakers::{Address, Carrier, Connector, Matchmakers, MemoryDialer, sources};
+pub use matchmakers::{Address, Carrier, Connector, DnsAddress, Matchmakers, MemoryDialer, sources};
 use places::Places;
 use readiness::Readiness;
-pub use tally::ClientClose;
+pub use roster::MAX_MATCHMAKERS;
+use roster::Roster;
 use tally::Tally;
+pub use tally::{ClientClose, Moved};
 pub use tls::{Tls, TlsAddress};
 pub use traces::TraceSettings;
 use traces::UpgradeRate;
@@ -89,6 +93,8 @@ pub struct Settings {
     pub tls: Option<Tls>,
     /// How long the matchmaker may be away before upgrades are refused.
     pub matchmaker_grace: Duration,
+    /// How often the names of matchmakers are looked up.
+    pub matchmaker_dns: Duration,
     /// How a dead link to a matchmaker is found.
     pub link_pings: LinkPings,
     /// What may wait for a matchmaker that is slow to take it.
@@ -144,6 +150,7 @@ impl Default for Settings {
             proxies: ProxySettings::default(),
             tls: None,
             matchmaker_grace: Duration::from_secs(10),
+            matchmaker_dns: Duration::from_secs(5),
             link_pings: LinkPings::default(),
             link_queue: QUEUE_LIMITS,
             drain_spread: Duration::from_secs(10),
@@ -203,7 +210,7 @@ struct Shared {
     clock: Clock,
     settings: Settings,
     session: Arc<SessionConfig>,
-    matchmakers: Matchmakers,
+    roster: Roster,
     boot: BootId,
     readiness: Readiness,
     places: Places,
@@ -285,9 +292,9 @@ impl Shared {
             counts: Counts::default(),
             boot: BootId::from_random(rand::random()),
             ice: Ice::new(settings.ice_servers.clone(), settings.session.ice_transport_policy),
-            tallies: (0..workers).map(|_| Tally::new(matchmakers.count())).collect(),
+            tallies: (0..workers).map(|_| Tally::new()).collect(),
             settings,
-            matchmakers,
+            roster: Roster::new(matchmakers, workers),
         }
     }
 }

@@ -54,7 +54,10 @@ impl Matchmaker {
             Some(session) if session == heir => self.tell(heir, Down::ResumeFailed),
             Some(session) if self.has_more_to_say(session) => self.hold_resume(heir, wanted, now),
             Some(session) => self.hand_over(heir, session, wanted, now),
-            None if now < Time::ZERO + self.config.recovery => self.hold_resume(heir, wanted, now),
+            // Of several replicas another may have it, which its gateway asks before it asks here again.
+            None if now < Time::ZERO + self.config.recovery && !self.config.shares_pools => {
+                self.hold_resume(heir, wanted, now);
+            }
             None => self.tell(heir, Down::ResumeFailed),
         }
         Ok(())

@@ -9,7 +9,6 @@ mod answers;
 mod clock;
 mod desk;
 pub mod engine;
-mod engine_queue;
 mod events;
 mod figures;
 mod filter;

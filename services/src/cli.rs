@@ -9,6 +9,7 @@ use clap::{Args, Parser, Subcommand};
 use duet_proto::link::{LinkPings, QUEUE_LIMITS};
 use duet_proto::queue::Limits;
 
+mod engine;
 mod gateway;
 mod identity;
 mod limits;
@@ -29,6 +30,7 @@ mod values;
 mod watching;
 mod webhooks;
 
+pub(crate) use engine::EngineArgs;
 pub(crate) use gateway::GatewayArgs;
 pub(crate) use matchmaker::MatchmakerArgs;
 use otlp::OtlpArgs;
@@ -37,7 +39,7 @@ pub(crate) use telemetry::{LogArgs, LogFormat, TelemetryArgs};
 pub(crate) use tls::{LinkTlsArgs, PortAccess, PortArgs, TlsArgs};
 pub(crate) use tool::{Filtered, Listed, Server, ToolVerb, Trust, Watch};
 pub(crate) use values::{MatchmakerUrl, MatchmakerUrls, is_of_this_host};
-use values::{Milliseconds, positive_milliseconds, socket_address};
+use values::{Milliseconds, Seconds, positive_milliseconds, positive_seconds, socket_address};
 pub(crate) use webhooks::WebhookArgs;
 
 /// Reads the command line. Without a verb it is `standalone`.
@@ -110,9 +112,12 @@ pub(crate) struct Gateway {
     pub(crate) gateway: GatewayArgs,
     #[command(flatten)]
     pub(crate) operations: OperationsArgs,
-    /// Where the matchmaker is: http://HOST:PORT, https://HOST:PORT, or unix:PATH on the same host. Several, separated by commas, must share an engine
+    /// Where the matchmaker is: http://HOST:PORT, https://HOST:PORT, or unix:PATH on the same host; dns+http://NAME:PORT or dns+https://NAME:PORT is one at each address of the name. Several, separated by commas, must share an engine
     #[arg(long, env, default_value = "http://127.0.0.1:50051", value_name = "URL[,URL]", help_heading = "Gateway")]
     pub(crate) matchmaker_url: MatchmakerUrls,
+    /// How often the name of a MATCHMAKER_URL of dns+http or dns+https is looked up
+    #[arg(long, env, default_value = "5", value_parser = positive_seconds, value_name = "SECONDS", help_heading = "Gateway")]
+    pub(crate) matchmaker_dns_seconds: Seconds,
     #[command(flatten)]
     pub(crate) link_tls: LinkTlsArgs,
     #[command(flatten)]
@@ -129,6 +134,8 @@ pub(crate) struct Gateway {
 pub(crate) struct Matchmaker {
     #[command(flatten)]
     pub(crate) matchmaker: MatchmakerArgs,
+    #[command(flatten)]
+    pub(crate) engine: EngineArgs,
     #[command(flatten)]
     pub(crate) webhooks: WebhookArgs,
     /// Where gateways link and other services query

@@ -90,7 +90,8 @@ pub(crate) fn gateway(telemetry: &Telemetry, args: cli::Gateway) -> Result<(), F
         files.keep();
         let is_encrypted = tls.is_some();
         let traces = args.gateway.traces(telemetry.spans());
-        let settings = Settings { tls, traces, ..args.gateway.settings(address.port(), verifier, &args.link, ice) };
+        let settings = args.gateway.settings(address.port(), verifier, &args.link, ice);
+        let settings = Settings { tls, traces, matchmaker_dns: args.matchmaker_dns_seconds.0, ..settings };
         let gateway = start_gateway(settings, listeners, matchmakers)?;
         metrics.gateway(gateway.figures());
         metrics.log(telemetry.lost_lines());
@@ -109,14 +110,18 @@ pub(crate) fn matchmaker(telemetry: &Telemetry, args: cli::Matchmaker) -> Result
         let mut files = Files::listen()?;
         let push = args.operations.otlp.push("duet-matchmaker", &args.telemetry.traces)?;
         check_matchmaker(&args.matchmaker)?;
+        let engine = args.engine.settings()?;
         let access = args.ports.read(Some(args.grpc_listen), &mut files)?;
         let webhooks = args.webhooks.settings()?;
         let ports = BoundPorts::bind(Some(args.grpc_listen), &args.ports, access).await?;
         let mut metrics = Metrics::bind(args.operations.metrics_listen, push).await?;
         files.keep();
         let socket = args.grpc_socket.as_deref().map(GrpcSocket::bind).transpose()?;
-        let replica =
-            Replica::start_traced(args.matchmaker.name(), args.matchmaker.config(args.link.queue()), telemetry.spans());
+        let (name, config) = (args.matchmaker.name(), args.matchmaker.config(args.link.queue()));
+        let replica = match engine {
+            None => Replica::start_traced(name, config, telemetry.spans()),
+            Some(engine) => Replica::start_sharing(name, config, telemetry.spans(), engine),
+        };
         let counts = Counts::default();
         let webhooks = webhooks.map(|settings| Webhooks::start(settings, replica.events(), counts.clone()));
         metrics.matchmaker(replica.clone());

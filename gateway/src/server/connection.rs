@@ -19,7 +19,7 @@ use crate::session::{Session, SessionState};
 pub(super) struct Connection {
     pub(super) number: SessionNumber,
     /// Which of the worker's links the session is on.
-    pub(super) link: usize,
+    pub(super) link: Cell<usize>,
     pub(super) session: RefCell<Session>,
     pub(super) outbox: RefCell<Outbox>,
     /// Its client's, while there is a socket.
@@ -57,7 +57,7 @@ impl Connection {
             place: Cell::new(Some(place)),
             user_place: Cell::new(None),
             number,
-            link,
+            link: Cell::new(link),
             session: RefCell::new(session),
             outbox: RefCell::new(Outbox::new(max_outbound_bytes)),
             is_detached: Cell::new(false),

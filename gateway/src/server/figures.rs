@@ -8,8 +8,9 @@ use duet_proto::json::{CandidateType, ErrorCode, IceState};
 use duet_proto::queue::{Fill, Limits};
 use tokio::runtime::RuntimeMetrics;
 
+use super::roster::Matchmaker;
 use super::tally::{LinkTally, Tally};
-use super::{ClientClose, Refused, Shared};
+use super::{ClientClose, Moved, Refused, Shared};
 use crate::relay_only::DroppedCandidate;
 use crate::session::SessionState;
 
@@ -165,11 +166,15 @@ impl Figures {
         self.0.settings.link_queue
     }
 
+    /// Sessions that went on at another matchmaker.
+    pub fn moved(&self, why: Moved) -> u64 {
+        self.sum(|tally| &tally.moved[why as usize])
+    }
+
     /// The links, matchmaker by matchmaker.
     pub fn links(&self) -> Vec<LinkFigures> {
-        let names = self.0.matchmakers.names().into_iter().enumerate();
-        let link = |(index, matchmaker)| {
-            let links = || self.0.tallies.iter().map(|tally| &tally.links[index]);
+        let link = |matchmaker: Arc<Matchmaker>| {
+            let links = || matchmaker.tallies.iter();
             let sum = |count: fn(&LinkTally) -> &Count| links().map(|link| count(link).get()).sum();
             let fills = links().map(LinkTally::queued);
             let queued = fills.fold(Fill::default(), |sum, fill| Fill {
@@ -178,7 +183,7 @@ impl Figures {
             });
             let round_trips = links().map(|link| link.round_trip.distribution());
             LinkFigures {
-                matchmaker,
+                matchmaker: matchmaker.name.clone(),
                 up: sum(|link| &link.up),
                 broken: sum(|link| &link.broken),
                 queued,
@@ -186,7 +191,7 @@ impl Figures {
             }
         };
         let mut links: Vec<LinkFigures> = Vec::new();
-        for link in names.map(link) {
+        for link in self.0.roster.all().into_iter().map(link) {
             match links.iter_mut().find(|known| known.matchmaker == link.matchmaker) {
                 // Somebody has named it twice.
                 Some(known) => known.add(&link),

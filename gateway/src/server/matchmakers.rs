@@ -4,6 +4,7 @@ use std::error::Error as _;
 use std::fmt;
 use std::future::Future;
 use std::io;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -21,7 +22,7 @@ use http::Uri;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tonic::transport::{Channel, Endpoint, Error};
-use tonic::{Status, Streaming};
+use tonic::{Code, Status, Streaming};
 
 use super::Settings;
 use super::tls::TlsAddress;
@@ -97,15 +98,46 @@ pub enum Address {
     Tls(TlsAddress),
     /// On the same host, at the Unix socket of that path.
     Unix(PathBuf),
+    /// Wherever a name says: each of its addresses is a matchmaker.
+    Dns(DnsAddress),
 }
 
-impl Address {
-    fn name(&self) -> String {
-        match self {
-            Address::Tcp(endpoint) => name(endpoint),
-            Address::Tls(address) => name(address.endpoint()),
-            Address::Unix(path) => format!("unix:{}", path.display()),
+/// A name whose addresses are looked up again and again.
+#[derive(Clone, Debug)]
+pub struct DnsAddress {
+    host: String,
+    port: u16,
+    tls: Option<TlsAddress>,
+}
+
+impl DnsAddress {
+    /// Over TCP. `None` if that is no address.
+    pub fn plain(address: &Uri) -> Option<Self> {
+        let host = address.host()?.trim_matches(['[', ']']).to_owned();
+        Some(DnsAddress { host, port: address.port_u16().unwrap_or(80), tls: None })
+    }
+
+    /// Over TLS: the certificate of each must be for the same name.
+    pub fn tls(address: TlsAddress) -> Self {
+        DnsAddress { host: address.host().to_owned(), port: address.port(), tls: Some(address) }
+    }
+
+    pub(super) fn host(&self) -> &str {
+        &self.host
+    }
+
+    pub(super) fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The matchmaker at one of its addresses, and what to call it.
+    pub(super) fn at(&self, address: SocketAddr) -> (String, Target) {
+        if let Some(tls) = &self.tls {
+            return (format!("https://{address}"), Target::Tls(tls.at(address)));
         }
+        let name = format!("http://{address}");
+        let uri: Uri = name.parse().expect("an address and its port are an authority");
+        (name, Target::Tcp(Box::new(Endpoint::from(uri))))
     }
 }
 
@@ -128,49 +160,63 @@ pub enum Matchmakers {
 }
 
 impl Matchmakers {
-    pub(super) fn count(&self) -> usize {
+    /// Those that are known from the start, by what to call them, and the names by which there are more.
+    pub(super) fn targets(self) -> (Vec<(String, Target)>, Vec<DnsAddress>) {
+        let (mut targets, mut names) = (Vec::new(), Vec::new());
         match self {
-            Matchmakers::Memory(_) => 1,
-            Matchmakers::Grpc(addresses) => addresses.len(),
-            Matchmakers::GrpcOver(_, endpoints) => endpoints.len(),
+            Matchmakers::Memory(dialer) => targets.push(("memory".to_owned(), Target::Memory(dialer))),
+            Matchmakers::Grpc(addresses) => {
+                for address in addresses {
+                    match address {
+                        Address::Tcp(endpoint) => targets.push((name(&endpoint), Target::Tcp(endpoint))),
+                        Address::Tls(address) => targets.push((name(address.endpoint()), Target::Tls(address))),
+                        Address::Unix(path) => targets.push((format!("unix:{}", path.display()), Target::Unix(path))),
+                        Address::Dns(address) => names.push(address),
+                    }
+                }
+            }
+            Matchmakers::GrpcOver(connector, endpoints) => {
+                let over = |endpoint| (name(&endpoint), Target::Over(connector.clone(), Box::new(endpoint)));
+                targets.extend(endpoints.into_iter().map(over));
+            }
         }
+        (targets, names)
     }
+}
 
-    /// Where they are, as they were set.
-    pub(super) fn names(&self) -> Vec<String> {
-        match self {
-            Matchmakers::Memory(_) => vec!["memory".to_owned()],
-            Matchmakers::Grpc(addresses) => addresses.iter().map(Address::name).collect(),
-            Matchmakers::GrpcOver(_, endpoints) => endpoints.iter().map(name).collect(),
-        }
-    }
+/// Where one matchmaker is.
+#[derive(Clone, Debug)]
+pub(super) enum Target {
+    Memory(MemoryDialer),
+    Tcp(Box<Endpoint>),
+    Tls(TlsAddress),
+    Unix(PathBuf),
+    Over(Connector, Box<Endpoint>),
+}
 
-    /// Links to one of them. Fails with words for the log.
-    pub(super) async fn dial(&self, index: usize, hello: GatewayHello, settings: &Settings) -> Result<Dialed, String> {
+impl Target {
+    /// A link to it. Fails with words for the log.
+    pub(super) async fn dial(&self, hello: GatewayHello, settings: &Settings) -> Result<Dialed, String> {
         let (pings, queue) = (settings.link_pings, settings.link_queue);
         match self {
-            Matchmakers::Memory(MemoryDialer(dial)) => {
+            Target::Memory(MemoryDialer(dial)) => {
                 let GatewayEnd { hello, up, down } = dial(hello);
                 Ok(Dialed { hello, up, down: Down::Memory(down) })
             }
-            Matchmakers::Grpc(addresses) => match &addresses[index] {
-                Address::Tcp(tcp) => dial_grpc(endpoint(tcp, pings).connect(), &hello, queue).await,
-                Address::Tls(address) => {
-                    let to = address.clone();
-                    let connector = Connector::new(move |_| to.clone().connect());
-                    connector.dial(address.endpoint(), pings, &hello, queue).await
-                }
-                Address::Unix(path) => {
-                    let path = path.clone();
-                    let connector = Connector::new(move |_| UnixLink::connect(path.clone()));
-                    // Asked for, and used for nothing.
-                    let nowhere = Endpoint::from_static("http://localhost");
-                    connector.dial(&nowhere, pings, &hello, queue).await
-                }
-            },
-            Matchmakers::GrpcOver(connector, endpoints) => {
-                connector.dial(&endpoints[index], pings, &hello, queue).await
+            Target::Tcp(tcp) => dial_grpc(endpoint(tcp, pings).connect(), &hello, queue).await,
+            Target::Tls(address) => {
+                let to = address.clone();
+                let connector = Connector::new(move |_| to.clone().connect());
+                connector.dial(address.endpoint(), pings, &hello, queue).await
             }
+            Target::Unix(path) => {
+                let path = path.clone();
+                let connector = Connector::new(move |_| UnixLink::connect(path.clone()));
+                // Asked for, and used for nothing.
+                let nowhere = Endpoint::from_static("http://localhost");
+                connector.dial(&nowhere, pings, &hello, queue).await
+            }
+            Target::Over(connector, endpoint) => connector.dial(endpoint, pings, &hello, queue).await,
         }
     }
 }
@@ -188,18 +234,32 @@ pub(super) enum Down {
     Grpc(Box<Streaming<v1::LinkDown>>),
 }
 
+/// Why nothing more comes over a link.
+#[derive(Debug)]
+pub(super) enum LinkEnd {
+    /// The matchmaker ended it, and will take no other for now.
+    Ended(String),
+    /// Anything else.
+    Broken(String),
+}
+
 impl Down {
     /// The next batch, or why there is none.
-    pub(super) async fn next(&mut self) -> Result<Vec<DownFrame>, String> {
+    pub(super) async fn next(&mut self) -> Result<Vec<DownFrame>, LinkEnd> {
+        let ended = || LinkEnd::Ended("it ended the link".to_owned());
         match self {
-            Down::Memory(receiver) => receiver.next().await.ok_or_else(|| "it ended the link".to_owned()),
+            Down::Memory(receiver) => receiver.next().await.ok_or_else(ended),
             Down::Grpc(stream) => {
-                let batch = stream.message().await.map_err(|status| describe(&status))?;
-                let frames = batch.ok_or("it ended the link")?.frames.into_iter();
+                let batch = stream.message().await.map_err(|status| match status.code() {
+                    // What broke below gRPC has a source; this was said.
+                    Code::Unavailable if status.source().is_none() => LinkEnd::Ended(describe(&status)),
+                    _ => LinkEnd::Broken(describe(&status)),
+                })?;
+                let frames = batch.ok_or_else(ended)?.frames.into_iter();
                 frames
                     .filter_map(|frame| DownFrame::from_wire(frame).transpose())
                     .collect::<Result<_, _>>()
-                    .map_err(|error| format!("it sent a frame that breaks the protocol: {error}"))
+                    .map_err(|error| LinkEnd::Broken(format!("it sent a frame that breaks the protocol: {error}")))
             }
         }
     }

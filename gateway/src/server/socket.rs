@@ -102,7 +102,7 @@ where
 fn log_beginning(worker: &Worker, connection: &Connection) {
     let from = connection.from().filter(|_| worker.shared.settings.log_addresses).map(AddressBlock::address);
     let client = connection.session.borrow().client();
-    let (session, link) = (connection.number.0, connection.link);
+    let (session, link) = (connection.number.0, connection.link.get());
     tracing::debug!(%client, session, worker = worker.index, link, address = from.map(display), "a client connects");
 }
 

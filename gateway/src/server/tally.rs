@@ -43,7 +43,8 @@ pub(super) struct Tally {
     pub(super) unwritten: Count,
     /// Clients that have not taken something.
     pub(super) blocked: Count,
-    pub(super) links: Box<[LinkTally]>,
+    /// Sessions that went on over another link, by why.
+    pub(super) moved: [Count; Moved::ALL.len()],
     /// Once the worker's thread runs.
     pub(super) runtime: OnceLock<RuntimeMetrics>,
 }
@@ -103,6 +104,31 @@ impl ClientClose {
     }
 }
 
+/// Why a session went on at another matchmaker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Moved {
+    /// There was a partner for it.
+    Summoned,
+    /// The link to the one before was lost.
+    Lost,
+    /// Its client's earlier session was looked for there.
+    Resuming,
+}
+
+impl Moved {
+    /// All there are.
+    pub const ALL: [Moved; 3] = [Moved::Summoned, Moved::Lost, Moved::Resuming];
+
+    /// As metrics name it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Moved::Summoned => "summoned",
+            Moved::Lost => "lost",
+            Moved::Resuming => "resuming",
+        }
+    }
+}
+
 /// One of the worker's links.
 #[derive(Debug)]
 pub(super) struct LinkTally {
@@ -115,7 +141,7 @@ pub(super) struct LinkTally {
 }
 
 impl Tally {
-    pub(super) fn new(links: usize) -> Self {
+    pub(super) fn new() -> Self {
         Tally {
             sessions: Default::default(),
             from_clients: Traffic::default(),
@@ -130,7 +156,7 @@ impl Tally {
             delivery: Histogram::new(&LATENCY_BOUNDS),
             unwritten: Count::default(),
             blocked: Count::default(),
-            links: (0..links).map(|_| LinkTally::new()).collect(),
+            moved: Default::default(),
             runtime: OnceLock::new(),
         }
     }
@@ -197,7 +223,7 @@ impl Traffic {
 }
 
 impl LinkTally {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let (up, broken) = (Count::default(), Count::default());
         LinkTally { up, broken, round_trip: Histogram::new(&LATENCY_BOUNDS), queue: Mutex::new(None) }
     }
@@ -244,7 +270,7 @@ mod tests {
 
     #[test]
     fn every_code_has_its_count() {
-        let tally = Tally::new(1);
+        let tally = Tally::new();
         for (place, code) in ErrorCode::ALL.into_iter().enumerate() {
             tally.counted(Counted::Refused(code));
             assert_eq!((code.place(), tally.errors[place].get()), (place, 1), "{code:?}");
@@ -261,7 +287,7 @@ mod tests {
 
     #[test]
     fn what_waits_is_counted_until_it_is_taken() {
-        let tally = Tally::new(1);
+        let tally = Tally::new();
         tally.waits(0, 300);
         tally.waits(0, 50);
         tally.waits(300, 100);

@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -103,6 +104,19 @@ impl TlsAddress {
 
     pub(super) fn endpoint(&self) -> &Endpoint {
         &self.endpoint
+    }
+
+    pub(super) fn host(&self) -> &str {
+        &self.host
+    }
+
+    pub(super) fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The same, by the same name, at one of its addresses.
+    pub(super) fn at(&self, address: SocketAddr) -> Self {
+        TlsAddress { host: address.ip().to_string(), port: address.port(), ..self.clone() }
     }
 
     /// The caller bounds the time.

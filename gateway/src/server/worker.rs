@@ -24,19 +24,25 @@ use super::clock::Clock;
 use super::connection::{Connection, Outgoing, SocketEnd};
 use super::places::{Place, UserPlace};
 use super::traces::ClientTrace;
-use super::{Accepted, Ended, Refused, Shared, Stage, accept, links, routes, socket};
+use super::{Accepted, Ended, Refused, Shared, Stage, accept, discovery, links, routes, socket};
 use crate::limits::Traffic;
 use crate::session::{Output, ResumeTokens, Session, Verified};
 
 mod coalescing;
+mod departed;
 mod ending;
 mod measuring;
+mod moving;
+mod resuming;
 mod slots;
+#[cfg(test)]
+mod tests;
 mod timers;
 mod tokens;
 
 use ending::DRAIN_PACE;
 use measuring::{IsTimed, Timings};
+use resuming::Searches;
 use slots::{LinkSlot, LinkState};
 use timers::Timers;
 
@@ -86,8 +92,9 @@ where
     let worker = Rc::new_cyclic(|this| Worker::new(this.clone(), index, shared.clone()));
     // None of these ends by itself, so the end of one is the worker's.
     let mut essential = JoinSet::new();
-    for link in 0..shared.matchmakers.count() {
-        essential.spawn_local(links::keep(link, worker.clone()));
+    essential.spawn_local(links::keep_all(worker.clone()));
+    if index == 0 && !shared.roster.names.is_empty() {
+        essential.spawn_local(discovery::discover(shared.clone()));
     }
     essential.spawn_local(worker.clone().keep_time());
     let router = routes::router(index, shared.clone(), upgraded);
@@ -141,7 +148,13 @@ pub(super) struct Worker {
     pub(super) inbox: RefCell<Box<[u8]>>,
     /// What sockets write from, one at a time.
     pub(super) outgoing: RefCell<Vec<u8>>,
+    /// By slot of the roster.
     links: Vec<LinkSlot>,
+    /// When one of them came up or broke last.
+    links_changed: Cell<Option<Time>>,
+    searches: Searches,
+    /// Whether the links are being ended.
+    is_ending: Cell<bool>,
     opened: Cell<u64>,
     /// Sockets that are open, those included whose session has ended and which only close.
     sockets: Cell<usize>,
@@ -163,7 +176,10 @@ impl Worker {
             timings: Timings::default(),
             inbox: RefCell::new(vec![0; READ_AT_ONCE].into()),
             outgoing: RefCell::new(Vec::new()),
-            links: (0..shared.matchmakers.count()).map(|_| LinkSlot::down_since(clock.now())).collect(),
+            links: (0..shared.roster.capacity()).map(|_| LinkSlot::down_since(clock.now())).collect(),
+            links_changed: Cell::new(None),
+            searches: Searches::default(),
+            is_ending: Cell::new(false),
             opened: Cell::new(0),
             sockets: Cell::new(0),
             detached: Cell::new(0),
@@ -238,6 +254,7 @@ impl Worker {
             self.detached.set(self.detached.get() - 1);
         }
         self.measure_end(connection);
+        self.searches.end(connection.number);
         self.disarm(connection);
         self.connections.borrow_mut().remove(&connection.number);
     }
@@ -280,7 +297,7 @@ impl Worker {
                 Output::Frame { mut kind, client_seq } => {
                     self.trace_up(connection, &mut kind);
                     self.measure_up(connection, &kind);
-                    self.push(connection.link, UpFrame { session: connection.number, client_seq, kind });
+                    self.push(connection.link.get(), UpFrame { session: connection.number, client_seq, kind });
                 }
             }
         }
@@ -309,7 +326,7 @@ impl Worker {
     }
 
     fn feed_all(&self, link: usize, input: impl Fn(&mut Session, Time)) {
-        for connection in self.all().into_iter().filter(|connection| connection.link == link) {
+        for connection in self.all().into_iter().filter(|connection| connection.link.get() == link) {
             self.feed(&connection, &input);
         }
     }
@@ -321,12 +338,19 @@ impl Worker {
         all
     }
 
-    /// Frames came from a matchmaker. Those for a session that has just ended are ignored.
-    pub(super) fn frames(&self, frames: Vec<DownFrame>) {
+    /// Frames came from a matchmaker. Those for a session that has just ended, or gone on elsewhere, are ignored.
+    pub(super) fn frames(&self, link: usize, frames: Vec<DownFrame>) {
         let now = self.clock.now();
         for frame in frames {
             let connection = self.connections.borrow().get(&frame.session).cloned();
-            if let Some(connection) = connection {
+            if let Down::Summon { client, ticket } = frame.kind {
+                self.summoned(link, frame.session, connection.as_deref(), client, ticket);
+                continue;
+            }
+            if let Some(connection) = connection.filter(|connection| connection.link.get() == link) {
+                if self.searches_on(&connection, &frame.kind, now) {
+                    continue;
+                }
                 let delivery = self.trace_down(&connection, &frame);
                 let in_span = delivery.as_ref().map(|delivery| delivery.context().attach());
                 log_match(&connection, &frame);

@@ -2,9 +2,10 @@
 
 use duet_proto::close::CloseCode;
 use duet_proto::frame::Up;
+use duet_proto::ids::{RoomId, TicketNumber};
 use duet_proto::time::Time;
 
-use super::activity::Activity;
+use super::activity::{Activity, SessionState};
 use super::{Link, Output, Session};
 use crate::limits::Limit;
 
@@ -28,6 +29,17 @@ impl Session {
     /// The link broke. What was sent on it may or may not have arrived.
     pub fn handle_link_down(&mut self, now: Time) {
         self.link = Link::DownSince(now);
+    }
+
+    /// Whether it waits with that ticket and could be matched at once, wherever it is announced.
+    pub fn waits_with(&self, ticket: TicketNumber) -> bool {
+        let is_here = !self.closed && !self.is_over && self.state() == SessionState::Waiting;
+        is_here && ticket.attempt == self.attempt && self.departing.is_none() && !self.wants_resume()
+    }
+
+    /// The room that it is announced in: it belongs where its partner is announced.
+    pub fn announced_room(&self) -> Option<RoomId> {
+        self.departing.as_ref().map(|departing| departing.place.room).or_else(|| self.room())
     }
 
     /// How many bytes a new link would be burdened with for this session.

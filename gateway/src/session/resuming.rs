@@ -34,6 +34,16 @@ impl Session {
         self.push_wanted();
     }
 
+    /// Whether its client waits to get an earlier session back.
+    pub fn wants_resume(&self) -> bool {
+        self.resumable.as_ref().is_some_and(|resumable| resumable.wanted.is_some())
+    }
+
+    /// The matchmaker had nothing to resume, but might by now.
+    pub fn handle_resume_again(&mut self) {
+        self.push_wanted();
+    }
+
     /// Asks the matchmaker for the session that the client wants, if it wants one.
     pub(super) fn push_wanted(&mut self) {
         let Some(resumable) = &self.resumable else { return };

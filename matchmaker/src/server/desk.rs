@@ -10,7 +10,7 @@ use duet_proto::spans::Spans;
 use duet_proto::time::Time;
 use tokio::sync::oneshot;
 
-use super::engine_queue::EngineQueue;
+use super::engine::Requests;
 use super::events::Events;
 use super::gateways::Gateways;
 use super::link::LinkEnd;
@@ -33,7 +33,7 @@ pub(crate) struct Desk {
     pub(crate) waits: Arc<Waits>,
     spans: MatchSpans,
     /// Where what the machine asks of the engine goes, if it shares its pools.
-    engine: Option<EngineQueue>,
+    engine: Option<Requests>,
 }
 
 /// Where a link's frames and its end go.
@@ -51,7 +51,7 @@ impl Desk {
         link_queue: Limits,
         event_backlog: usize,
         spans: Option<Spans>,
-        engine: Option<EngineQueue>,
+        engine: Option<Requests>,
     ) -> Self {
         Desk {
             machine,
@@ -121,7 +121,7 @@ impl Desk {
                     Output::LinkReplaced { link } => self.end(link, LinkEnd::Replaced, now),
                     Output::Engine(request) => {
                         if let Some(engine) = &self.engine {
-                            engine.ask(*request);
+                            engine.push(*request);
                         }
                     }
                     Output::Event(event) => {

@@ -11,9 +11,8 @@ mod settings;
 mod status;
 mod stored;
 
-pub use super::engine_queue::EngineQueue;
 pub use connection::{Fault, Trouble};
-pub use driver::{Driver, Machine, engine};
+pub use driver::{Driver, Machine, Requests, engine};
 pub use keys::{Namespace, NoNamespace};
 pub use settings::{BadUrl, EngineSettings, EngineUrl};
 pub use status::{EngineState, EngineStatus};

@@ -21,6 +21,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::clock::Clock;
 use super::desk::Desk;
+use super::engine::{self, EngineSettings, EngineStatus};
 use super::events::Subscription;
 use super::figures::Figures;
 use super::gateways::GatewayFigures;
@@ -28,7 +29,8 @@ use super::link::{LinkEnd, OpenLink};
 use super::registry::Registry;
 use super::timer;
 use super::waits::Waits;
-use crate::{Config, LinkKey, Matchmaker};
+use crate::engine::Reply;
+use crate::{Config, LinkKey, Matchmaker, PoolKey, PoolView};
 
 /// A running matchmaker. Clones are handles to the same one; it lives as long as any of them, or any of its links.
 #[derive(Clone, Debug)]
@@ -52,6 +54,8 @@ pub(crate) struct Shared {
     spans: Option<Spans>,
     /// What other replicas are told, and tell.
     registry: OnceLock<Registry>,
+    /// How it stands with the engine, if there is one.
+    engine: Option<Arc<EngineStatus>>,
     /// Tells the timer that its deadline has moved up, or that there is nothing left to time.
     rearm: Arc<Notify>,
 }
@@ -74,18 +78,46 @@ impl Replica {
     ///
     /// Likewise.
     pub fn start_traced(name: impl Into<String>, config: Config, spans: Option<Spans>) -> Self {
-        let hello = MatchmakerHello { replica: name.into(), boot: BootId::from_random(random()), engine: None };
+        Replica::start_with(name.into(), config, spans, None)
+    }
+
+    /// Starts a matchmaker that shares its pools with others, by an engine, which need not be there yet.
+    ///
+    /// # Panics
+    ///
+    /// As [`start`](Self::start).
+    pub fn start_sharing(
+        name: impl Into<String>,
+        config: Config,
+        spans: Option<Spans>,
+        engine: EngineSettings,
+    ) -> Self {
+        Replica::start_with(name.into(), Config { shares_pools: true, ..config }, spans, Some(engine))
+    }
+
+    fn start_with(name: String, config: Config, spans: Option<Spans>, settings: Option<EngineSettings>) -> Self {
+        let boot = BootId::from_random(random());
+        let id = settings.as_ref().map(|settings| settings.namespace.to_string());
+        let hello = MatchmakerHello { replica: name, boot, engine: id };
+        let (requests, driver, engine) = match settings.map(|settings| engine::engine(settings, boot)) {
+            Some((requests, driver, status)) => (Some(requests), Some(driver), Some(status)),
+            None => (None, None, None),
+        };
         let link_queue = config.link_queue;
-        let desk =
-            Desk::new(Matchmaker::new(config.clone(), random()), link_queue, config.event_backlog, spans.clone(), None);
+        let machine = Matchmaker::new(config.clone(), random());
+        let desk = Desk::new(machine, link_queue, config.event_backlog, spans.clone(), requests);
         let (waits, desk) = (desk.waits.clone(), Mutex::new(desk));
         let (leaving, drain) = (watch::Sender::new(false), watch::Sender::new(false));
         let rearm = Arc::new(Notify::new());
         let (clock, again) = (Clock::start(), rearm.clone());
         let registry = OnceLock::new();
         let shared =
-            Arc::new(Shared { hello, link_queue, clock, desk, waits, leaving, drain, spans, registry, rearm: again });
+            Shared { hello, link_queue, clock, desk, waits, leaving, drain, spans, engine, registry, rearm: again };
+        let shared = Arc::new(shared);
         tokio::spawn(timer::run(Arc::downgrade(&shared), rearm));
+        if let Some(driver) = driver {
+            tokio::spawn(driver.run(Shares(Arc::downgrade(&shared))));
+        }
         Replica { shared }
     }
 
@@ -107,6 +139,11 @@ impl Replica {
     /// A handle that keeps nothing alive.
     pub(crate) fn downgrade(&self) -> Weak<Shared> {
         Arc::downgrade(&self.shared)
+    }
+
+    /// How it stands with the engine that this one shares its pools by, if it does.
+    pub fn engine(&self) -> Option<&Arc<EngineStatus>> {
+        self.shared.engine.as_ref()
     }
 
     /// What makes spans, if anything does.
@@ -253,6 +290,42 @@ impl Shared {
     fn lock(&self) -> MutexGuard<'_, Desk> {
         // A panic inside is a bug of ours; links that still work are better than none.
         self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The machine, for as long as somebody else holds it.
+struct Shares(Weak<Shared>);
+
+impl engine::Machine for Shares {
+    fn reply(&self, reply: Reply) {
+        self.apply(|machine, now| machine.handle_engine(reply, now));
+    }
+
+    fn resync(&self) {
+        self.apply(Matchmaker::resync_engine);
+    }
+
+    fn pools(&self) -> Vec<(PoolKey, usize)> {
+        let Some(shared) = self.0.upgrade() else { return Vec::new() };
+        let replica = Replica { shared };
+        replica.ask(|machine, _, now| {
+            let key = |pool: PoolView<'_>| PoolKey { name: pool.name.clone(), quarantined: pool.quarantined };
+            machine
+                .pools(now)
+                .map(|pool| {
+                    let talking = pool.talking;
+                    (key(pool), talking)
+                })
+                .collect()
+        })
+    }
+}
+
+impl Shares {
+    fn apply(&self, input: impl FnOnce(&mut Matchmaker, Time)) {
+        if let Some(shared) = self.0.upgrade() {
+            Replica { shared }.apply(input);
+        }
     }
 }
 

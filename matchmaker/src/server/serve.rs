@@ -28,6 +28,7 @@ use tonic_health::server::{HealthReporter, HealthService};
 
 use super::access::{AdminAccess, Clients, Demands, Guarded, Peer, QueryTokens};
 use super::administration::AdminService;
+use super::engine::EngineStatus;
 use super::listener::{self, Incoming, connections};
 use super::patience::Patience;
 use super::queries::MatchmakerService;
@@ -200,6 +201,7 @@ impl Replica {
         let (cut, when_cut) = watch::channel(false);
         let (stop, when_stopped) = watch::channel(false);
         report(&health, ServingStatus::Serving).await;
+        let follow = follow_engine(&health, self.engine());
 
         let servers = entrances.into_iter().map(|(incoming, routes)| {
             let incoming = connections(incoming, config.connections, config.preface_within, when_cut.clone());
@@ -211,6 +213,7 @@ impl Replica {
         tokio::select! {
             _ = &mut server => panic!("`incoming` never ends by itself, and making a service never fails"),
             () = shutdown => {}
+            () = follow => unreachable!("an engine is followed for as long as its replica is there"),
         }
 
         report(&health, ServingStatus::NotServing).await;
@@ -300,6 +303,21 @@ async fn report(health: &HealthReporter, status: ServingStatus) {
     for name in SERVICES {
         health.set_service_status(name, status).await;
     }
+}
+
+/// Links are of less use while the engine is away: who has just come waits. Everything else goes on, so all but that stays as it is.
+async fn follow_engine(health: &HealthReporter, engine: Option<&Arc<EngineStatus>>) {
+    if let Some(mut states) = engine.map(|engine| engine.state()) {
+        loop {
+            let is_up = states.borrow_and_update().is_up();
+            let status = if is_up { ServingStatus::Serving } else { ServingStatus::NotServing };
+            health.set_service_status(SignalingServer::<SignalingService>::NAME, status).await;
+            if states.changed().await.is_err() {
+                break;
+            }
+        }
+    }
+    std::future::pending().await
 }
 
 /// What health is told of; the empty name stands for the whole server.

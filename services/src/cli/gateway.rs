@@ -120,6 +120,7 @@ impl GatewayArgs {
             max_sockets: limits.max_sockets(),
             proxies: self.proxies.settings(),
             matchmaker_grace: self.matchmaker_grace_ms.0,
+            matchmaker_dns: Settings::default().matchmaker_dns,
             link_pings: link.pings(),
             link_queue: link.queue(),
             drain_spread: self.drain_spread_ms.0,

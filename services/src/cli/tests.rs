@@ -27,6 +27,10 @@ fn a_bad_value_is_an_error_that_names_its_setting() {
         ("matchmaker --grpc-plaintext perhaps", "--grpc-plaintext"),
         ("matchmaker --query-listen 50052", "--query-listen"),
         ("gateway --matchmaker-url ,", "--matchmaker-url"),
+        ("gateway --matchmaker-url dns+ftp://matchmakers:50051", "--matchmaker-url"),
+        ("gateway --matchmaker-url dns+http://matchmakers:50051/path", "--matchmaker-url"),
+        ("gateway --matchmaker-dns-seconds 0", "--matchmaker-dns-seconds"),
+        ("gateway --matchmaker-dns-seconds 3601", "--matchmaker-dns-seconds"),
         ("matchmaker --grpc-listen 50051", "--grpc-listen"),
         ("matchmaker --requeue-on-partner-leave perhaps", "--requeue-on-partner-leave"),
         ("standalone --drain-limit-ms=-1", "--drain-limit-ms"),
@@ -64,4 +68,12 @@ fn requeueing_is_switched_by_the_usual_words() {
         };
         assert_eq!(args.matchmaker.config(args.link.queue()).requeue_on_partner_leave, requeues);
     }
+}
+
+#[test]
+fn so_many_matchmakers_can_be_named_and_no_more() {
+    let line = |count| format!("gateway --matchmaker-url {}", vec!["dns+https://matchmakers:50051"; count].join(","));
+    assert!(parse_line(&line(64)).is_ok());
+    let error = parse_line(&line(65)).map(|verb| panic!("{verb:?}")).unwrap_err();
+    assert!(error.to_string().contains("at most 64"), "{error}");
 }

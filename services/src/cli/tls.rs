@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use clap::Args;
 use clap::builder::BoolishValueParser;
-use duet_gateway::server::{Address, Matchmakers, Tls, TlsAddress};
+use duet_gateway::server::{Address, DnsAddress, Matchmakers, Tls, TlsAddress};
 use duet_matchmaker::server::{AdminAccess, Clients, PortTls, QueryTokens};
 use rustls::pki_types::ServerName;
 
@@ -42,7 +42,7 @@ impl TlsArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Gateway")]
 pub(crate) struct LinkTlsArgs {
-    /// Who may have signed the matchmaker's certificate, as PEM; needed for a MATCHMAKER_URL of https
+    /// Who may have signed the matchmaker's certificate, as PEM; needed for a MATCHMAKER_URL of https or dns+https
     #[arg(long, env, value_name = "PATH")]
     matchmaker_ca_file: Option<PathBuf>,
     /// Certificate chain to show the matchmaker, as PEM [default: none]
@@ -63,7 +63,7 @@ impl LinkTlsArgs {
             ("MATCHMAKER_KEY_FILE", self.matchmaker_key_file.as_ref()),
         )?;
         let ca = self.matchmaker_ca_file.as_ref().map(|path| SettingFile::new("MATCHMAKER_CA_FILE", path));
-        let is_tls = urls.0.iter().any(|url| matches!(url.place, Place::Tls(_)));
+        let is_tls = urls.0.iter().any(|url| url.place.is_tls());
         let configs = match ca {
             Some(ca) if is_tls => {
                 let uri = match &self.matchmaker_tls_name {
@@ -73,27 +73,31 @@ impl LinkTlsArgs {
                 Some(files.read(move || tls::for_grpc_client(&ca, identity.as_ref(), uri.as_deref()))?)
             }
             None if is_tls => {
-                let why =
-                    "MATCHMAKER_URL begins with https, so MATCHMAKER_CA_FILE must say whose certificates to trust";
+                let why = "MATCHMAKER_URL begins with https or dns+https, so MATCHMAKER_CA_FILE must say whose certificates to trust";
                 return Err(Failure::Setting(why.to_owned()));
             }
             _ if ca.is_some() || identity.is_some() || self.matchmaker_tls_name.is_some() => {
                 let given = "MATCHMAKER_CA_FILE, MATCHMAKER_CERT_FILE, MATCHMAKER_KEY_FILE and MATCHMAKER_TLS_NAME";
-                let why = format!("{given} are for a MATCHMAKER_URL that begins with https, and none does");
+                let why =
+                    format!("{given} are for a MATCHMAKER_URL that begins with https or dns+https, and none does");
                 return Err(Failure::Setting(why));
             }
             _ => None,
         };
         let addresses = urls.0.iter().map(|url| match (&url.place, &configs) {
             (Place::Plain(address), _) => Ok(address.clone()),
-            (Place::Tls(uri), configs) => {
+            (Place::Tls(uri) | Place::TlsByName(uri), configs) => {
                 let configs = configs.clone().expect("there is an address with TLS");
                 let name = match &self.matchmaker_tls_name {
                     Some(CertificateName::Server(name)) => Some(name.clone()),
                     Some(CertificateName::Uri(_)) | None => None,
                 };
                 let address = TlsAddress::new(uri, name, configs);
-                address.map(Address::Tls).map_err(|why| Failure::Setting(format!("MATCHMAKER_URL: {}: {why}", url.url)))
+                let address = address.map(|address| match &url.place {
+                    Place::TlsByName(_) => Address::Dns(DnsAddress::tls(address)),
+                    _ => Address::Tls(address),
+                });
+                address.map_err(|why| Failure::Setting(format!("MATCHMAKER_URL: {}: {why}", url.url)))
             }
         });
         addresses.collect::<Result<_, _>>().map(Matchmakers::Grpc)

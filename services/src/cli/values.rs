@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use duet_gateway::server::Address;
+use duet_gateway::server::{Address, DnsAddress, MAX_MATCHMAKERS};
 use duet_proto::bounds::RESUME_WINDOW;
 use tonic::transport::Endpoint;
 
@@ -49,6 +49,14 @@ pub(super) fn positive_milliseconds(text: &str) -> Result<Milliseconds, &'static
     }
 }
 
+/// The same in seconds, up to an hour.
+pub(super) fn positive_seconds(text: &str) -> Result<Seconds, &'static str> {
+    match text.parse() {
+        Ok(Seconds(time)) if (Duration::from_secs(1)..=Duration::from_secs(3600)).contains(&time) => Ok(Seconds(time)),
+        _ => Err("expected whole seconds from 1 to 3600"),
+    }
+}
+
 /// A window that matchmakers accept.
 pub(super) fn resume_window(text: &str) -> Result<Milliseconds, &'static str> {
     match text.parse() {
@@ -80,6 +88,14 @@ pub(crate) enum Place {
     Plain(Address),
     /// By TLS, for which there are more settings.
     Tls(http::Uri),
+    /// The same, wherever its host's name says.
+    TlsByName(http::Uri),
+}
+
+impl Place {
+    pub(crate) fn is_tls(&self) -> bool {
+        !matches!(self, Place::Plain(_))
+    }
 }
 
 impl FromStr for MatchmakerUrls {
@@ -89,6 +105,9 @@ impl FromStr for MatchmakerUrls {
         let urls: Vec<&str> = elements(text).collect();
         if urls.is_empty() {
             return Err("expected at least one URL".to_owned());
+        }
+        if urls.len() > MAX_MATCHMAKERS {
+            return Err(format!("expected at most {MAX_MATCHMAKERS} URLs, not {}", urls.len()));
         }
         urls.into_iter().map(matchmaker_url).collect::<Result<_, _>>().map(MatchmakerUrls)
     }
@@ -101,18 +120,22 @@ fn matchmaker_url(url: &str) -> Result<MatchmakerUrl, String> {
     };
     let expected = || {
         format!(
-            "expected a URL like http://matchmaker:50051, https://matchmaker:50051 or unix:/run/duet.sock, not '{url}'"
+            "expected a URL like http://matchmaker:50051, https://matchmaker:50051, dns+http://matchmakers:50051, \
+             dns+https://matchmakers:50051 or unix:/run/duet.sock, not '{url}'"
         )
     };
     Ok(MatchmakerUrl { url: url.to_owned(), place: place.ok_or_else(expected)? })
 }
 
 fn tcp(url: &str) -> Option<Place> {
+    let (url, by_name) = url.strip_prefix("dns+").map_or((url, false), |url| (url, true));
     let uri: http::Uri = url.parse().ok()?;
     let is_place = uri.host().is_some() && matches!(uri.path(), "" | "/");
-    match uri.scheme_str().filter(|_| is_place)? {
-        "http" => Some(Place::Plain(Address::Tcp(Box::new(Endpoint::from(uri))))),
-        "https" => Some(Place::Tls(uri)),
+    match (uri.scheme_str().filter(|_| is_place)?, by_name) {
+        ("http", false) => Some(Place::Plain(Address::Tcp(Box::new(Endpoint::from(uri))))),
+        ("http", true) => DnsAddress::plain(&uri).map(|address| Place::Plain(Address::Dns(address))),
+        ("https", false) => Some(Place::Tls(uri)),
+        ("https", true) => Some(Place::TlsByName(uri)),
         _ => None,
     }
 }

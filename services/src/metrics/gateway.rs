@@ -1,7 +1,7 @@
 //! A gateway's figures by name.
 
 use duet_gateway::relay_only::DroppedCandidate;
-use duet_gateway::server::{ClientClose, Figures, LinkFigures, Refused};
+use duet_gateway::server::{ClientClose, Figures, LinkFigures, Moved, Refused};
 use duet_gateway::session::SessionState;
 use duet_proto::close::CloseCode;
 use duet_proto::json::{CandidateType, ErrorCode, IceState};
@@ -77,6 +77,8 @@ pub(super) fn links(figures: &Figures, families: &mut Families) {
     families.gauge("duet_gateway_workers", "Workers, each with a link to every matchmaker", figures.workers());
     families.gauges("duet_links_up", "Links to matchmakers that are up", each(|link| link.up));
     families.counters("duet_links_broken", "Links that broke", each(|link| link.broken));
+    let moved = Moved::ALL.map(|why| (label("reason", why.name()), figures.moved(why)));
+    families.counters("duet_sessions_moved", "Sessions that went on at another matchmaker, by why", moved);
     let what = "Frames that wait for a matchmaker on all links";
     families.gauges("duet_link_queue_frames", what, each(|link| link.queued.items as u64));
     families.gauges("duet_link_queue_bytes", "Their bytes", each(|link| link.queued.bytes as u64));

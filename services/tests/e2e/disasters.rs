@@ -18,7 +18,8 @@ use crate::client::pause;
 use crate::heard::Heard;
 use crate::phone::Phone;
 use crate::process::{Deployment, Duet, GATEWAY, Shape, scaled};
-use party::{Party, Verdict};
+pub(crate) use party::Party;
+use party::Verdict;
 
 mod party;
 

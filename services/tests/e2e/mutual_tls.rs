@@ -96,6 +96,20 @@ async fn clients_of_a_gateway_that_is_known_meet_and_new_certificates_part_nobod
     assert_eq!(comer.expect("ice").await["candidate"], "back");
 }
 
+#[tokio::test]
+async fn a_matchmaker_that_is_found_by_name_must_be_known_by_the_name_that_is_set() {
+    let mesh = Mesh::new();
+    let matchmaker = mesh.matchmaker("127.0.0.1:0", GATEWAY_ID);
+    let [cert, key] = ["gateway.pem", "gateway.key"].map(|name| mesh.directory.path(name));
+    let address = matchmaker.address("gRPC");
+    let url = format!("dns+https://{address}");
+    let by_name = [("MATCHMAKER_URL", &*url), ("MATCHMAKER_CERT_FILE", &cert), ("MATCHMAKER_KEY_FILE", &key)];
+    let stranger = mesh.link(&matchmaker, &by_name);
+    stranger.logged(&["no link to the matchmaker", "https://", "not valid for name"]).await;
+    let known = mesh.link(&matchmaker, &[&by_name[..], &[("MATCHMAKER_TLS_NAME", "localhost")]].concat());
+    pair(&known.address("WebSocket")).await;
+}
+
 /// What is wrong in a case: files that are replaced by bad ones before the start.
 struct Wrong<'a> {
     what: &'a str,

@@ -128,6 +128,7 @@ impl Machine {
                 }
                 Output::LinkRefused { reason, .. } => panic!("the simulator breaks a rule of the link: {reason}"),
                 Output::LinkReplaced { .. } => panic!("there is one link"),
+                Output::Engine(_) => panic!("its pools are its own"),
             }
         }
     }

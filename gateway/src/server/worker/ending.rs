@@ -32,6 +32,7 @@ impl Worker {
     /// Ends the links in order: what is queued still reaches the matchmaker, which would else wait for sessions to come back that
     /// have ended.
     async fn end_links(&self) {
+        self.is_ending.set(true);
         for slot in &self.links {
             slot.close();
         }

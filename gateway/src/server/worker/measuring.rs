@@ -9,7 +9,7 @@ use rustc_hash::FxHashMap;
 
 use super::Worker;
 use crate::server::connection::Connection;
-use crate::server::tally::{SAMPLED, Tally};
+use crate::server::tally::{LinkTally, Moved, SAMPLED, Tally};
 
 /// What is being timed; apart from the connections, most of which are idle and would only hold memory for it.
 #[derive(Default)]
@@ -35,6 +35,7 @@ impl Worker {
             Up::Join(_) | Up::Next { .. } => {
                 self.timings.wishes.borrow_mut().insert(connection.number, self.clock.now());
             }
+            Up::ResumeSession { .. } => self.searches.asked(connection.number),
             _ => {}
         }
     }
@@ -51,7 +52,8 @@ impl Worker {
             // A wish is answered at once.
             Down::Waiting(_) | Down::Matched(_) | Down::PoolFull { .. } => {
                 if let Some(asked) = self.timings.wishes.borrow_mut().remove(&connection.number) {
-                    tally.links[connection.link].round_trip.observe(now.since(asked));
+                    self.links[connection.link.get()]
+                        .tally(self.index, |link| link.round_trip.observe(now.since(asked)));
                 }
             }
             Down::SessionResumed(_) => tally.resumed.add(1),
@@ -88,7 +90,13 @@ impl Worker {
     /// What a link that has broken leaves unanswered says nothing of links that are up.
     pub(super) fn measure_link_end(&self, link: usize) {
         self.timings.wishes.borrow_mut().clear();
-        self.tally().links[link].is_down();
+        self.links[link].tally(self.index, LinkTally::is_down);
+    }
+
+    /// A session goes on over another link: what is still unanswered says nothing of that one.
+    pub(super) fn measure_move(&self, connection: &Connection, why: Moved) {
+        self.timings.wishes.borrow_mut().remove(&connection.number);
+        self.tally().moved[why as usize].add(1);
     }
 
     /// A session is over.

@@ -187,3 +187,35 @@ fn a_session_that_is_too_much_for_the_link_is_sent_away() {
     assert_eq!(outputs, [frame(Up::End), "Close(Policy)".to_owned()]);
     assert!(script.session.is_over());
 }
+
+#[test]
+fn a_summons_is_followed_only_while_the_wish_waits_that_it_is_for() {
+    let mut script = Script::linked();
+    assert!(!script.session.waits_with(ticket(0, 0)), "it does nothing");
+    script.says(r#"{"type":"available"}"#);
+    assert!(script.session.waits_with(ticket(1, 3)));
+    assert!(!script.session.waits_with(ticket(2, 0)));
+    script.says(r#"{"type":"available","pool":"other"}"#);
+    assert!(!script.session.waits_with(ticket(1, 0)), "there is a newer wish");
+    script.hears(matched(2, 0));
+    assert!(!script.session.waits_with(ticket(2, 0)), "it has a partner");
+    script.feed(|session, now| session.handle_socket_end(true, now));
+    assert!(!script.session.waits_with(ticket(2, 0)), "its client is gone");
+}
+
+#[test]
+fn who_is_detached_or_has_a_room_to_leave_follows_no_summons() {
+    let mut script = Script::v1();
+    script.says(r#"{"type":"available","seq":1}"#);
+    assert!(script.session.waits_with(ticket(1, 0)));
+    script.feed(|session, now| session.handle_socket_end(false, now));
+    assert!(!script.session.waits_with(ticket(1, 0)));
+
+    let mut script = Script::in_room();
+    script.link_down();
+    assert_eq!(script.session.announced_room(), Some(room(1)));
+    script.says(r#"{"type":"leave"}"#);
+    script.says(r#"{"type":"available"}"#);
+    assert!(!script.session.waits_with(ticket(3, 0)));
+    assert_eq!(script.session.announced_room(), Some(room(1)), "its partner must still hear that it was left");
+}

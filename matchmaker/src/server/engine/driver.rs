@@ -6,21 +6,22 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use duet_proto::ids::BootId;
 use redis::{Cmd, Value};
+use tokio::sync::mpsc;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep_until};
 use tracing::{error, info, warn};
 
+use super::super::replica::random;
 use super::connection::{Connection, Fault, Trouble};
 use super::scripts::{self, Home, Scripts, Term};
 use super::settings::EngineSettings;
 use super::status::EngineStatus;
 use crate::PoolKey;
 use crate::engine::{Reply, Request};
-use crate::server::engine_queue::{Asked, EngineQueue, EngineRequests, bounded};
-use crate::server::replica::random;
 
 /// The machine, as the driver needs it. Nothing here may wait.
 pub trait Machine: Send + Sync {
@@ -32,12 +33,37 @@ pub trait Machine: Send + Sync {
     fn pools(&self) -> Vec<(PoolKey, usize)>;
 }
 
+/// Where requests are put. Clones are handles to the same queue.
+#[derive(Clone, Debug)]
+pub struct Requests {
+    queue: mpsc::Sender<Asked>,
+    has_overflowed: Arc<AtomicBool>,
+    status: Arc<EngineStatus>,
+}
+
+#[derive(Debug)]
+struct Asked {
+    request: Request,
+    at: Instant,
+}
+
+impl Requests {
+    /// Has the engine asked, as soon as it can be. When too many wait, all are dropped, and the replica begins anew later.
+    pub fn push(&self, request: Request) {
+        if self.queue.try_send(Asked { request, at: Instant::now() }).is_err() {
+            self.has_overflowed.store(true, Ordering::Relaxed);
+        }
+        self.status.set_queued(self.queue.max_capacity() - self.queue.capacity());
+    }
+}
+
 /// Talks to the engine.
 #[derive(Debug)]
 pub struct Driver {
     settings: EngineSettings,
     scripts: Scripts,
-    requests: EngineRequests,
+    requests: mpsc::Receiver<Asked>,
+    has_overflowed: Arc<AtomicBool>,
     status: Arc<EngineStatus>,
     boot: BootId,
     generation: u64,
@@ -57,13 +83,15 @@ struct Identity {
 }
 
 /// A queue for requests to an engine, what takes them there, and how it stands with it.
-pub fn engine(settings: EngineSettings, boot: BootId) -> (EngineQueue, Driver, Arc<EngineStatus>) {
-    let (queue, requests) = bounded(settings.queue.max(1));
-    let status = Arc::new(EngineStatus::new());
+pub fn engine(settings: EngineSettings, boot: BootId) -> (Requests, Driver, Arc<EngineStatus>) {
+    let (sender, requests) = mpsc::channel(settings.queue.max(1));
+    let (has_overflowed, status) = (Arc::new(AtomicBool::new(false)), Arc::new(EngineStatus::new()));
+    let queue = Requests { queue: sender, has_overflowed: has_overflowed.clone(), status: status.clone() };
     let driver = Driver {
         scripts: Scripts::new(settings.namespace.clone()),
         settings,
         requests,
+        has_overflowed,
         status: status.clone(),
         boot,
         generation: 1,
@@ -78,7 +106,7 @@ impl Driver {
     /// Works until nobody is left who might ask.
     pub async fn run(mut self, machine: impl Machine) {
         let (mut delay, mut has_connected) = (SHORTEST_DELAY, false);
-        while !self.requests.is_over() {
+        while !self.requests.is_closed() {
             let trouble = match Connection::open(&self.settings).await {
                 Ok(connection) => {
                     let up_since = Instant::now();
@@ -112,16 +140,17 @@ impl Driver {
         info!(engine = %self.settings.url, "the engine is there");
         let mut due = renewals();
         loop {
-            if self.requests.take_overflow() {
-                self.unanswered.clear();
+            if self.has_overflowed.swap(false, Ordering::Relaxed) {
+                self.forget_requests();
                 self.begin_anew(machine, "too many requests waited for the engine");
             }
             if self.unanswered.is_empty() {
+                let mut batch = Vec::new();
                 tokio::select! {
                     biased;
                     _ = due.tick() => self.keep_up(&mut connection, machine).await?,
-                    batch = self.requests.next(BATCH) => {
-                        if batch.is_empty() {
+                    taken = self.requests.recv_many(&mut batch, BATCH) => {
+                        if taken == 0 {
                             return Ok(());
                         }
                         self.unanswered.extend(batch);
@@ -129,6 +158,7 @@ impl Driver {
                 }
             }
             self.ask(&mut connection, machine).await?;
+            self.status.set_queued(self.requests.len() + self.unanswered.len());
         }
     }
 
@@ -257,6 +287,11 @@ impl Driver {
         self.terms.clear();
         self.status.resyncs.add(1);
         machine.resync();
+    }
+
+    fn forget_requests(&mut self) {
+        self.unanswered.clear();
+        while self.requests.try_recv().is_ok() {}
     }
 
     fn fail(&self, trouble: &Trouble) {

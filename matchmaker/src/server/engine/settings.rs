@@ -4,6 +4,8 @@ use std::fmt;
 use std::time::Duration;
 
 use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 
 use super::keys::Namespace;
 
@@ -27,6 +29,18 @@ impl EngineSettings {
     pub fn new(url: EngineUrl) -> Self {
         EngineSettings { url, namespace: Namespace::default(), timeout: TIMEOUT, ca: None, queue: QUEUE }
     }
+
+    /// What is wrong with the certificates to trust, if anything.
+    pub fn problem_of_ca(&self) -> Option<&'static str> {
+        let ca = self.ca.as_ref()?;
+        if !self.url.is_tls() {
+            return Some("certificates to trust have no use, as the engine's URL is not one of TLS");
+        }
+        let mut certificates = CertificateDer::pem_slice_iter(ca);
+        let are_read =
+            certificates.next().is_some_and(|first| first.is_ok()) && certificates.all(|other| other.is_ok());
+        (!are_read).then_some("has no certificates, or bad ones")
+    }
 }
 
 /// Where an engine is: `redis://`, `rediss://`, `unix://`, or `redis+sentinel://` and `rediss+sentinel://` with several sentinels and the
@@ -37,6 +51,14 @@ impl EngineSettings {
 pub struct EngineUrl {
     pub(super) place: Place,
     shown: Box<str>,
+}
+
+impl EngineUrl {
+    /// Whether it is spoken to by TLS.
+    pub fn is_tls(&self) -> bool {
+        let (Place::Server(info) | Place::Sentinels { as_if: info, .. }) = &self.place;
+        matches!(info.addr(), ConnectionAddr::TcpTls { .. })
+    }
 }
 
 /// Whom to ask.

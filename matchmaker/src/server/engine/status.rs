@@ -1,5 +1,6 @@
 //! How it stands with the engine, for readiness and metrics.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use duet_proto::figures::{Count, Histogram};
@@ -33,6 +34,7 @@ impl EngineState {
 #[derive(Debug)]
 pub struct EngineStatus {
     state: watch::Sender<EngineState>,
+    queued: AtomicUsize,
     /// Commands that were answered.
     pub commands: Count,
     /// Connections made after the first.
@@ -48,6 +50,7 @@ impl EngineStatus {
     pub(super) fn new() -> Self {
         EngineStatus {
             state: watch::Sender::new(EngineState::Away { since: Instant::now(), why: None }),
+            queued: AtomicUsize::new(0),
             commands: Count::default(),
             reconnects: Count::default(),
             resyncs: Count::default(),
@@ -61,9 +64,18 @@ impl EngineStatus {
         self.state.subscribe()
     }
 
+    /// Requests that wait to be sent.
+    pub fn queued(&self) -> usize {
+        self.queued.load(Ordering::Relaxed)
+    }
+
     /// How often what went wrong.
     pub fn faults(&self) -> impl Iterator<Item = (Fault, u64)> + '_ {
         Fault::ALL.into_iter().zip(self.faults.iter().map(Count::get))
+    }
+
+    pub(super) fn set_queued(&self, queued: usize) {
+        self.queued.store(queued, Ordering::Relaxed);
     }
 
     pub(super) fn count(&self, fault: Fault) {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use duet_matchmaker::PoolKey;
 use duet_matchmaker::engine::{Reply, Request, Ticket};
 use duet_matchmaker::server::engine::{
-    EngineQueue, EngineSettings, EngineState, EngineStatus, Fault, Machine, Trouble, engine,
+    EngineSettings, EngineState, EngineStatus, Fault, Machine, Requests, Trouble, engine,
 };
 use duet_proto::ids::{BootId, ClientId};
 use tokio::sync::mpsc;
@@ -25,7 +25,7 @@ pub(super) enum Told {
 
 /// One replica's side of an engine.
 pub(super) struct Driven {
-    pub(super) queue: EngineQueue,
+    pub(super) queue: Requests,
     pub(super) status: Arc<EngineStatus>,
     told: mpsc::Receiver<Told>,
     pub(super) pools: Arc<Mutex<Vec<(PoolKey, usize)>>>,
@@ -69,7 +69,7 @@ impl Driven {
     }
 
     pub(super) fn seek(&self, ticket: Ticket) {
-        self.queue.ask(Request::Seek(Box::new(seek(ticket))));
+        self.queue.push(Request::Seek(Box::new(seek(ticket))));
     }
 
     pub(super) async fn told(&mut self) -> Told {

@@ -102,7 +102,7 @@ async fn scripts_that_the_engine_forgets_are_loaded_again() {
     driven.up().await;
     say(&server, &["SCRIPT", "FLUSH"]).await;
     driven.seek(ticket('a'));
-    driven.queue.ask(Request::Withdraw { pool: pool(), client: client('a'), number: number(1) });
+    driven.queue.push(Request::Withdraw { pool: pool(), client: client('a'), number: number(1) });
     driven.seek(ticket('b'));
     assert_eq!(driven.told().await, Told::Waits(client('a')));
     assert_eq!(driven.told().await, Told::Waits(client('b')));

@@ -48,7 +48,7 @@ pub(super) async fn meet(one: &mut Party, other: &mut Party, room: usize) {
 }
 
 impl Party {
-    pub(super) async fn base(gateway: &str) -> Self {
+    pub(crate) async fn base(gateway: &str) -> Self {
         Party::Base(Client::connect(gateway).await)
     }
 

@@ -352,7 +352,7 @@ impl World {
                     }
                 }
                 Decision::LinkRefused { reason, .. } => panic!("a gateway broke a rule: {reason}"),
-                Decision::LinkReplaced { .. } | Decision::Event(_) => {}
+                Decision::LinkReplaced { .. } | Decision::Event(_) | Decision::Engine(_) => {}
             }
         }
     }

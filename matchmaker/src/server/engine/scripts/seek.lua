@@ -210,7 +210,7 @@ local function look(prefix)
                 -- It should not be; it is not in the way again.
                 redis.call('ZREM', lanes, members[i])
                 probes = probes + 1
-            elseif not is_alive(ticket.home) and cleared < CLEARED then
+            elseif waiter ~= client and not is_alive(ticket.home) and cleared < CLEARED then
                 cleared = cleared + 1
                 drop(waiter, ticket, false)
             else
