@@ -29,7 +29,7 @@ async fn a_pause_holds_at_all_and_at_those_that_come_later_until_any_resumes() {
         gateway.send(frame(number, attach(client(number))));
         gateway.send(frame(number, join(1)));
         let told = gateway::kind(&gateway.next().await.unwrap());
-        gateway.send(frame(number, Up::Detach));
+        gateway.send(frame(number, Up::End));
         told == "pool full"
     };
     for gateway in &mut gateways[1..] {

@@ -84,7 +84,8 @@ async fn what_changes_is_told_elsewhere_and_of_two_the_own_one_counts() {
     let sessions = within(other.queries.clone().list_sessions(v1::ListSessionsRequest::default())).await.unwrap();
     let sessions = sessions.into_inner().sessions;
     assert!(sessions.len() == 1 && sessions[0].replica_id == "m2");
-    gateway.send(frame(1, Up::Detach));
+    one.sees(2, 2).await;
+    gateway.send(frame(1, Up::End));
     within(async { while one.session(1).await.unwrap().replica_id != "m2" {} }).await;
     let names = [1, 2].map(|number| format!("sessions/{}", client(number)));
     let request = v1::BatchGetSessionsRequest { names: names.to_vec() };
