@@ -12,7 +12,7 @@ use duet_proto::v1;
 use prost::Message;
 use redis::Pipeline;
 use rustc_hash::{FxBuildHasher, FxHashMap};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::keys::Listed;
 use super::reading::{Id, number};
@@ -28,9 +28,11 @@ pub(super) fn run(replica: &Replica, registry: Registry) -> impl Future<Output =
     let (weak, leaving) = (replica.downgrade(), replica.leaving());
     let told = replica.look(|desk, _, _| desk.events.sequence());
     async move {
+        let mut flush = interval(registry.inner.settings.flush_every);
+        flush.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut publisher = Publisher::new(registry, told);
         loop {
-            sleep(publisher.registry.inner.settings.flush_every).await;
+            flush.tick().await;
             let is_leaving = *leaving.borrow();
             if !publisher.tick(&weak, is_leaving).await {
                 return;
@@ -230,7 +232,7 @@ impl Publisher {
         let name = self.registry.name();
         let event = |happening: &Arc<Happening>| {
             let event = v1::Event { replica_id: name.to_owned(), ..answers::event(happening) };
-            stream::Entry::Event(event)
+            stream::Entry::Event(Box::new(event))
         };
         let gap = news.has_gap.then_some(stream::Entry::Gap);
         let entries: Vec<_> = gap.into_iter().chain(news.events.iter().map(event)).collect();

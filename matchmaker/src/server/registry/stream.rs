@@ -16,7 +16,7 @@ use crate::server::replica::random;
 
 /// What is written into the stream.
 pub(super) enum Entry {
-    Event(v1::Event),
+    Event(Box<v1::Event>),
     /// A replica could not keep all that has happened.
     Gap,
 }
