@@ -110,6 +110,11 @@ impl Matchmaker {
         blocked.map(|(user, block)| BlockedUser { user, until: block.until, reason: &block.reason })
     }
 
+    /// Until when a user is kept out.
+    pub fn blocked_until(&self, user: &str, now: Time) -> Option<Time> {
+        self.orders.blocked.get(user).map(|block| block.until).filter(|until| *until > now)
+    }
+
     /// Keeps two users from being matched with each other for a time.
     pub fn block_pair(&mut self, one: &str, other: &str, lasts: Duration, now: Time) {
         self.blocks.add(&one.into(), &other.into(), lasts, now);

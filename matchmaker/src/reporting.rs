@@ -1,5 +1,7 @@
 //! A report ends the room, keeps the two apart, counts against the reported, and is an event for others.
 
+use std::time::Duration;
+
 use duet_proto::ids::RoomId;
 use duet_proto::time::Time;
 
@@ -52,6 +54,16 @@ impl Matchmaker {
             self.quarantine(reported, until, reporters, now);
         }
         Ok(())
+    }
+
+    /// Another replica has put a user into quarantine: it is there here, too, which is no event.
+    pub fn quarantine_user(&mut self, user: &str, lasts: Duration, now: Time) {
+        self.reports.quarantine(Subject::User(user.into()), now + lasts, now);
+        let theirs = self.sessions.after(None).filter(|session| session.user().is_some_and(|known| **known == *user));
+        let clients: Vec<_> = theirs.map(|session| session.client).collect();
+        let waiters = clients.into_iter().filter_map(|client| self.sessions.by_client(client)).collect();
+        self.wake(waiters, now);
+        self.settle_up(now);
     }
 
     /// From now on somebody meets only others of its kind; the room that it is in by now goes on.

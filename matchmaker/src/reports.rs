@@ -113,6 +113,12 @@ impl Reports {
         Filed::Quarantined { until, reporters }
     }
 
+    /// Keeps somebody from others until then, or until later if that is so already.
+    pub(crate) fn quarantine(&mut self, subject: Subject, until: Time, now: Time) {
+        let known = self.quarantined.entry(subject, now);
+        *known = until.max(*known);
+    }
+
     /// Until when somebody is kept from others.
     pub(crate) fn quarantined_until(&self, subject: &Subject, now: Time) -> Option<Time> {
         self.quarantined.get(subject).copied().filter(|until| *until > now)

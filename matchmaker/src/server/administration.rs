@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use duet_proto::bounds::USER_ID;
+use duet_proto::frame::PoolName;
 use duet_proto::v1;
 use duet_proto::v1::admin_server::Admin;
+use duet_proto::v1::cluster_order::BlockUser;
 use tonic::{Code, Extensions, Request, Response, Status};
 
 use super::access::Peer;
@@ -12,14 +14,39 @@ use super::log_filter::LogFilter;
 use super::paging::{Listing, Page};
 use super::queries::{no_room, no_session};
 use super::refusals::{exhausted, invalid, not_found, refusal};
+use super::registry::engine_away;
+use super::registry::orders::{self, Kind as OrderKind, Ordered, Outcome};
 use super::replica::Replica;
-use super::{answers, names, pools};
+use super::{answers, names, pools, whole};
 use crate::{Explanation, Obstacle};
 
 /// The service.
 pub(crate) struct AdminService {
     pub(crate) replica: Replica,
     pub(crate) log_filter: Option<LogFilter>,
+}
+
+impl AdminService {
+    /// Orders here, and at all replicas that share an engine with this one.
+    async fn order(&self, kind: OrderKind, lasts: Option<Duration>) -> Result<Ordered, Status> {
+        let here =
+            || self.replica.apply(|machine, now| orders::apply_to(machine, &kind, lasts.unwrap_or_default(), now));
+        let Some(registry) = self.replica.registry() else {
+            return Ok(Ordered { outcome: here(), was_kept: false });
+        };
+        registry.order(&self.replica, kind.clone(), lasts).await.map_err(|_| {
+            here();
+            engine_away("the engine is away: this holds at this replica alone, ask for it again")
+        })
+    }
+
+    async fn pool(&self, name: &PoolName) -> v1::Pool {
+        let mut pool = pools::look_at(&self.replica, name);
+        if let Some(registry) = self.replica.registry() {
+            whole::add_pool(registry, &mut pool).await;
+        }
+        pool
+    }
 }
 
 #[tonic::async_trait]
@@ -30,7 +57,13 @@ impl Admin for AdminService {
     ) -> Result<Response<v1::CloseRoomResponse>, Status> {
         let (caller, request) = opened(request);
         let room = names::room("name", &request.name)?;
-        let is_closed = self.replica.apply(|machine, now| machine.end_room(room, now));
+        let mut is_closed = self.replica.apply(|machine, now| machine.end_room(room, now));
+        if let (false, Some(registry)) = (is_closed, self.replica.registry()) {
+            is_closed = registry.room(room.as_bytes()).await?.is_some();
+            if is_closed {
+                self.order(OrderKind::CloseRoom(room.as_bytes().to_vec().into()), None).await?;
+            }
+        }
         tracing::info!(?caller, %room, is_closed, "admin: close room");
         if is_closed { Ok(Response::new(v1::CloseRoomResponse {})) } else { Err(no_room(&request.name)) }
     }
@@ -41,7 +74,13 @@ impl Admin for AdminService {
     ) -> Result<Response<v1::DisconnectSessionResponse>, Status> {
         let (caller, request) = opened(request);
         let client = names::session("name", &request.name)?;
-        let is_ended = self.replica.apply(|machine, now| machine.disconnect(client, now));
+        let mut is_ended = self.replica.apply(|machine, now| machine.disconnect(client, now));
+        if let (false, Some(registry)) = (is_ended, self.replica.registry()) {
+            is_ended = registry.sessions(&[client.as_bytes()]).await?.iter().any(Option::is_some);
+            if is_ended {
+                self.order(OrderKind::Disconnect(client.as_bytes().to_vec().into()), None).await?;
+            }
+        }
         tracing::info!(?caller, %client, is_ended, "admin: disconnect session");
         if is_ended { Ok(Response::new(v1::DisconnectSessionResponse {})) } else { Err(no_session(&request.name)) }
     }
@@ -53,15 +92,19 @@ impl Admin for AdminService {
         if reason.chars().count() > REASON_CHARACTERS {
             return Err(invalid("reason", format!("has more than {REASON_CHARACTERS} characters")));
         }
-        let blocked = self.replica.apply(|machine, now| {
-            let ended = machine.block_user(&user_id, lasts, &reason, now);
-            ended.map(|ended| (ended, now + lasts))
-        });
-        let (ended, until) =
-            blocked.map_err(|_| exhausted("TOO_MANY_BLOCKED", "as many are blocked as may be", None))?;
+        let block = BlockUser { user_id: user_id.clone(), reason: reason.clone() };
+        let ended = match self.order(OrderKind::BlockUser(block), Some(lasts)).await?.outcome {
+            Outcome::TooMany => return Err(exhausted("TOO_MANY_BLOCKED", "as many are blocked as may be", None)),
+            Outcome::Ended(ended) => ended,
+            Outcome::Done | Outcome::Nothing => 0,
+        };
         tracing::info!(?caller, ended, ?lasts, "admin: block user");
         tracing::debug!(user = user_id, "admin: who is blocked");
-        let expire_time = self.replica.ask(|_, clock, _| answers::timestamp(clock, until));
+        let expire_time = self.replica.ask(|machine, clock, now| {
+            // Another may have let the user in again by now.
+            let until = machine.blocked_until(&user_id, now);
+            answers::timestamp(clock, until.unwrap_or(now))
+        });
         let sessions_ended = u32::try_from(ended).unwrap_or(u32::MAX);
         Ok(Response::new(v1::BlockedUser { user_id, expire_time: Some(expire_time), reason, sessions_ended }))
     }
@@ -72,7 +115,7 @@ impl Admin for AdminService {
     ) -> Result<Response<v1::UnblockUserResponse>, Status> {
         let (caller, v1::UnblockUserRequest { user_id }) = opened(request);
         check_user(&user_id)?;
-        let was_blocked = self.replica.apply(|machine, now| machine.unblock_user(&user_id, now));
+        let was_blocked = self.order(OrderKind::UnblockUser(user_id.clone()), None).await?.was_known();
         tracing::info!(?caller, was_blocked, "admin: unblock user");
         tracing::debug!(user = user_id, "admin: who is not blocked any more");
         let unknown = || not_found("USER_NOT_BLOCKED", &user_id, "this user is not blocked");
@@ -86,7 +129,7 @@ impl Admin for AdminService {
         let (caller, v1::BlockPairRequest { user_ids, duration }) = opened(request);
         let [one, other] = pair(user_ids)?;
         let lasts = lasting(duration)?;
-        self.replica.apply(|machine, now| machine.block_pair(&one, &other, lasts, now));
+        self.order(OrderKind::BlockPair(orders::pair(&one, &other)), Some(lasts)).await?;
         tracing::info!(?caller, ?lasts, "admin: block pair");
         tracing::debug!(one, other, "admin: which pair is blocked");
         Ok(Response::new(v1::BlockPairResponse {}))
@@ -98,7 +141,7 @@ impl Admin for AdminService {
     ) -> Result<Response<v1::UnblockPairResponse>, Status> {
         let (caller, v1::UnblockPairRequest { user_ids }) = opened(request);
         let [one, other] = pair(user_ids)?;
-        let was_blocked = self.replica.apply(|machine, now| machine.unblock_pair(&one, &other, now));
+        let was_blocked = self.order(OrderKind::UnblockPair(orders::pair(&one, &other)), None).await?.was_known();
         tracing::info!(?caller, was_blocked, "admin: unblock pair");
         let no_block = || not_found("PAIR_NOT_BLOCKED", &format!("{one}, {other}"), "the two are not blocked");
         if was_blocked { Ok(Response::new(v1::UnblockPairResponse {})) } else { Err(no_block()) }
@@ -122,18 +165,21 @@ impl Admin for AdminService {
     async fn pause_pool(&self, request: Request<v1::PausePoolRequest>) -> Result<Response<v1::Pool>, Status> {
         let (caller, request) = opened(request);
         let pool = names::pool("name", &request.name)?;
-        let paused = self.replica.apply(|machine, _| machine.pause_pool(pool.clone()));
-        paused.map_err(|_| exhausted("TOO_MANY_PAUSED", "as many pools are paused as may be", None))?;
+        let paused = self.order(OrderKind::PausePool(pool.as_str().to_owned()), None).await?;
+        if paused.outcome == Outcome::TooMany {
+            return Err(exhausted("TOO_MANY_PAUSED", "as many pools are paused as may be", None));
+        }
         tracing::info!(?caller, pool = pool.as_str(), "admin: pause pool");
-        Ok(Response::new(pools::look_at(&self.replica, &pool)))
+        Ok(Response::new(self.pool(&pool).await))
     }
 
     async fn resume_pool(&self, request: Request<v1::ResumePoolRequest>) -> Result<Response<v1::Pool>, Status> {
         let (caller, request) = opened(request);
         let pool = names::pool("name", &request.name)?;
-        self.replica.apply(|machine, now| machine.resume_pool(&pool, now));
+        self.order(OrderKind::ResumePool(pool.as_str().to_owned()), None).await?;
         tracing::info!(?caller, pool = pool.as_str(), "admin: resume pool");
-        Ok(Response::new(pools::look_at(&self.replica, &pool)))
+        // Others may not have heard of it yet.
+        Ok(Response::new(v1::Pool { paused: false, ..self.pool(&pool).await }))
     }
 
     async fn drain_replica(

@@ -31,6 +31,8 @@ pub(crate) fn stats(machine: &Matchmaker, clock: &Clock, now: Time) -> v1::Stats
         start_time: Some(timestamp(clock, Time::ZERO)),
         pools: told_of(machine, now).map(pool).collect(),
         time_to_match: None,
+        replicas: Vec::new(),
+        partial: false,
     }
 }
 
@@ -56,6 +58,8 @@ pub(crate) fn session(session: SessionView<'_>, clock: &Clock) -> v1::Session {
         attach_time: Some(timestamp(clock, session.attached)),
         queue_time: queued.map(|queued| timestamp(clock, queued)),
         room: room.map_or_else(String::new, names::of_room),
+        replica_id: String::new(),
+        age: None,
     }
 }
 
@@ -65,6 +69,24 @@ pub(crate) fn room(room: RoomView<'_>, clock: &Clock) -> v1::Room {
         pool: room.pool.as_str().to_owned(),
         create_time: Some(timestamp(clock, room.created)),
         members: room.members.map(member).into(),
+        replica_id: String::new(),
+        age: None,
+    }
+}
+
+/// A room as other replicas know it.
+pub(crate) fn registered_room(
+    of: RoomView<'_>,
+    machine: &Matchmaker,
+    clock: &Clock,
+    replica: &str,
+) -> v1::RegisteredRoom {
+    let members = of.members.map(|member| machine.session(member.client));
+    let user = |member: &SessionView<'_>| Some(member.identity?.user.clone());
+    v1::RegisteredRoom {
+        user_ids: members.iter().flatten().filter_map(user).collect(),
+        gateway_ids: members.iter().flatten().map(|member| member.gateway.to_owned()).collect(),
+        room: Some(v1::Room { replica_id: replica.to_owned(), ..room(of, clock) }),
     }
 }
 
@@ -117,6 +139,21 @@ pub(crate) fn has_session(filter: &Filter, session: &SessionView<'_>) -> bool {
     })
 }
 
+/// The same of one of which another replica has told.
+pub(crate) fn has_told_session(filter: &Filter, session: &v1::Session) -> bool {
+    let truth = |is_true| if is_true { "true" } else { "false" };
+    filter.matches(|field| {
+        Some(match field {
+            "pool" => session.pool.as_str(),
+            "state" => session.state().as_str_name(),
+            "user_id" => &session.user_id,
+            "gateway_id" => &session.gateway_id,
+            "user_verified" => truth(session.user_verified),
+            _ => truth(session.detached),
+        })
+    })
+}
+
 /// By which fields rooms are picked.
 pub(crate) const ROOM_FIELDS: &[Field] =
     &[Field::text("pool"), Field::text("user_id"), Field::text("session"), Field::text("gateway_id")];
@@ -130,6 +167,17 @@ pub(crate) fn has_room(filter: &Filter, room: &RoomView<'_>, machine: &Matchmake
         "session" => names.iter().map(String::as_str).collect(),
         "gateway_id" => members.iter().flatten().map(|member| member.gateway).collect(),
         _ => members.iter().flatten().filter_map(|member| Some(member.identity?.user.as_str())).collect(),
+    })
+}
+
+/// The same of one of which another replica has told.
+pub(crate) fn has_told_room(filter: &Filter, told: &v1::RegisteredRoom) -> bool {
+    let Some(room) = &told.room else { return false };
+    filter.matches(|field| match field {
+        "pool" => vec![room.pool.as_str()],
+        "session" => room.members.iter().map(|member| member.session.as_str()).collect(),
+        "gateway_id" => told.gateway_ids.iter().map(String::as_str).collect(),
+        _ => told.user_ids.iter().map(String::as_str).collect(),
     })
 }
 
@@ -165,7 +213,8 @@ pub(crate) fn event(happening: &Happening) -> v1::Event {
             duration: (*lasts).try_into().ok(),
         }),
     };
-    v1::Event { sequence: happening.sequence, event_time: Some(happening.at.into()), kind: Some(kind) }
+    let replica_id = String::new();
+    v1::Event { sequence: happening.sequence, event_time: Some(happening.at.into()), kind: Some(kind), replica_id }
 }
 
 fn room_made(made: &RoomMade) -> v1::RoomMade {
@@ -228,4 +277,4 @@ pub(crate) fn timestamp(clock: &Clock, time: Time) -> Timestamp {
 }
 
 /// Pools that `GetStats` tells of.
-const POOLS_MOST: usize = 1_000;
+pub(crate) const POOLS_MOST: usize = 1_000;

@@ -16,3 +16,8 @@ pub use driver::{Driver, Machine, Requests, engine};
 pub use keys::{Namespace, NoNamespace};
 pub use settings::{BadUrl, EngineSettings, EngineUrl};
 pub use status::{EngineState, EngineStatus};
+
+/// A connection to the engine for who is not in the way of matches.
+pub(super) async fn connect(settings: &EngineSettings) -> Result<redis::aio::MultiplexedConnection, Trouble> {
+    connection::Connection::open(settings).await.map(connection::Connection::into_inner)
+}

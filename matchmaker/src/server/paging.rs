@@ -55,6 +55,16 @@ impl Page {
         self.after.as_deref().map(read).transpose()
     }
 
+    /// How many it has at most.
+    pub(crate) fn size(&self) -> usize {
+        self.size
+    }
+
+    /// The token of the page that begins after an item.
+    pub(crate) fn token_after(&self, last: &[u8]) -> String {
+        write(self.head, last)
+    }
+
     /// Takes the page from what is listed after its start. The token is empty if nothing is left.
     pub(crate) fn take<Item, Id: AsRef<[u8]>, Answer>(
         &self,

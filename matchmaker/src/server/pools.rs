@@ -1,6 +1,6 @@
 //! Pools as other services see them: those with somebody in them, those in which somebody was matched lately, and paused ones.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use duet_proto::frame::{PoolName, Preferences, Tag, Wishes};
@@ -27,6 +27,42 @@ pub(crate) fn look_at(replica: &Replica, name: &PoolName) -> v1::Pool {
     });
     pool.time_to_match = Some(answers::time_to_match(replica.waits().of(name, now)));
     pool
+}
+
+/// The replica as others are told, in one look.
+pub(crate) fn registered(replica: &Replica) -> v1::RegisteredReplica {
+    let (stats, pools, now) = replica.ask(|machine, clock, now| {
+        let mut pools: BTreeMap<PoolName, v1::RegisteredPool> = BTreeMap::new();
+        for part in answers::told_of(machine, now) {
+            let told = pools.entry(part.name.clone()).or_default();
+            let pool = told.pool.get_or_insert_default();
+            let waiting = part.waiting as u64;
+            pool.waiting += waiting;
+            pool.talking += part.talking as u64;
+            if part.quarantined {
+                pool.waiting_quarantined += waiting;
+            } else {
+                told.estimate = part.estimate.and_then(|estimate| estimate.try_into().ok());
+            }
+            if waiting > 0 {
+                let longest = pool.oldest_wait.and_then(|wait| wait.try_into().ok()).max(Some(part.oldest_wait));
+                pool.oldest_wait = longest.and_then(|wait| wait.try_into().ok());
+            }
+        }
+        for pool in machine.paused_pools() {
+            pools.entry(pool.clone()).or_default().pool.get_or_insert_default().paused = true;
+        }
+        (answers::stats(machine, clock, now), pools, now)
+    });
+    let mut pools = pools;
+    for pool in replica.waits().pools(now) {
+        pools.entry(pool).or_default();
+    }
+    for (name, told) in &mut pools {
+        told.pool.get_or_insert_default().name = names::of_pool(name);
+    }
+    let replica_id = replica.hello().replica.clone();
+    v1::RegisteredReplica { replica_id, stats: Some(stats), pools: pools.into_values().collect() }
 }
 
 /// Whether there is anything to tell of it.

@@ -35,7 +35,7 @@ pub(crate) fn exhausted(reason: &str, text: &str, retry: Option<Duration>) -> St
     Status::with_error_details(Code::ResourceExhausted, text, details)
 }
 
-fn info(reason: &str, metadata: &[(&str, &str)]) -> ErrorDetails {
+pub(crate) fn info(reason: &str, metadata: &[(&str, &str)]) -> ErrorDetails {
     let metadata: HashMap<String, String> =
         metadata.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
     ErrorDetails::with_error_info(reason, ERROR_DOMAIN, metadata)

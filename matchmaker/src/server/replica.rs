@@ -4,7 +4,7 @@
 //! the links' queues before letting go. Nothing waits inside. A task that owned the machine would order inputs just as well and
 //! cost every frame a hop more.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use duet_proto::frame::DownFrame;
@@ -26,6 +26,7 @@ use super::events::Subscription;
 use super::figures::Figures;
 use super::gateways::GatewayFigures;
 use super::link::{LinkEnd, OpenLink};
+use super::registry::Registry;
 use super::timer;
 use super::waits::Waits;
 use crate::engine::Reply;
@@ -51,6 +52,8 @@ pub(crate) struct Shared {
     drain: watch::Sender<bool>,
     /// What makes spans.
     spans: Option<Spans>,
+    /// What other replicas are told, and tell.
+    registry: OnceLock<Registry>,
     /// How it stands with the engine, if there is one.
     engine: Option<Arc<EngineStatus>>,
     /// Tells the timer that its deadline has moved up, or that there is nothing left to time.
@@ -107,8 +110,10 @@ impl Replica {
         let (leaving, drain) = (watch::Sender::new(false), watch::Sender::new(false));
         let rearm = Arc::new(Notify::new());
         let (clock, again) = (Clock::start(), rearm.clone());
+        let registry = OnceLock::new();
         let shared =
-            Arc::new(Shared { hello, link_queue, clock, desk, waits, leaving, drain, spans, engine, rearm: again });
+            Shared { hello, link_queue, clock, desk, waits, leaving, drain, spans, engine, registry, rearm: again };
+        let shared = Arc::new(shared);
         tokio::spawn(timer::run(Arc::downgrade(&shared), rearm));
         if let Some(driver) = driver {
             tokio::spawn(driver.run(Shares(Arc::downgrade(&shared))));
@@ -119,6 +124,21 @@ impl Replica {
     /// Who this is, as gateways are told.
     pub fn hello(&self) -> &MatchmakerHello {
         &self.shared.hello
+    }
+
+    /// What is shared with other replicas for queries, if anything is.
+    pub(crate) fn registry(&self) -> Option<&Registry> {
+        self.shared.registry.get()
+    }
+
+    /// Shares from now on. Tells whether it did not before.
+    pub(crate) fn share(&self, registry: Registry) -> bool {
+        self.shared.registry.set(registry).is_ok()
+    }
+
+    /// A handle that keeps nothing alive.
+    pub(crate) fn downgrade(&self) -> Weak<Shared> {
+        Arc::downgrade(&self.shared)
     }
 
     /// How it stands with the engine that this one shares its pools by, if it does.
@@ -245,6 +265,12 @@ impl Replica {
             self.shared.rearm.notify_one();
         }
         result
+    }
+}
+
+impl From<Arc<Shared>> for Replica {
+    fn from(shared: Arc<Shared>) -> Self {
+        Replica { shared }
     }
 }
 

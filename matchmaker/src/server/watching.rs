@@ -37,16 +37,18 @@ impl Watchers {
         Watchers { places: Arc::new(Semaphore::new(most)), heartbeat }
     }
 
-    pub(crate) fn watch(
+    pub(crate) async fn watch(
         &self,
         replica: &Replica,
         request: &Request<v1::WatchEventsRequest>,
     ) -> Result<Watching, Status> {
+        if let Some(registry) = replica.registry() {
+            return registry.watch(replica, request, self.place()?, self.heartbeat).await;
+        }
         let boot = replica.hello().boot;
         let token = request.get_ref().resume_token.as_str();
         let after = if token.is_empty() { None } else { Some(resumed(token, boot)?) };
-        let place = self.places.clone().try_acquire_owned();
-        let place = place.map_err(|_| exhausted("TOO_MANY_WATCHERS", "as many watch as may", Some(RETRY_AFTER)))?;
+        let place = self.place()?;
         let (first, news) = match after {
             Some(sequence) => missed(replica, sequence)?,
             None => snapshot(replica, request.get_ref()),
@@ -66,6 +68,11 @@ impl Watchers {
             _place: place,
         };
         Ok(stream::unfold(watcher, Watcher::next).boxed())
+    }
+
+    fn place(&self) -> Result<OwnedSemaphorePermit, Status> {
+        let place = self.places.clone().try_acquire_owned();
+        place.map_err(|_| exhausted("TOO_MANY_WATCHERS", "as many watch as may", Some(RETRY_AFTER)))
     }
 }
 

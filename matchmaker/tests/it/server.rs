@@ -24,6 +24,7 @@ mod http2;
 mod limits;
 mod port;
 mod queries;
+mod registry;
 mod statuses;
 mod watching;
 
@@ -45,7 +46,10 @@ impl Running {
     }
 
     async fn start_on(config: Config, port: PortConfig, ports: impl FnOnce(TcpListener) -> Ports) -> Self {
-        let replica = Replica::start("m1", config);
+        Self::serve(Replica::start("m1", config), port, ports).await
+    }
+
+    async fn serve(replica: Replica, port: PortConfig, ports: impl FnOnce(TcpListener) -> Ports) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();

@@ -20,7 +20,8 @@ fn proto_root() -> PathBuf {
 fn generate(out: &Path) -> io::Result<()> {
     let mut compiler = protox::Compiler::new([proto_root()]).map_err(io::Error::other)?;
     compiler.include_source_info(true).include_imports(true);
-    let protos = ["duet/v1/signaling.proto", "duet/v1/matchmaker.proto", "duet/v1/admin.proto", "duet/v1/engine.proto"];
+    let files = ["signaling", "matchmaker", "admin", "engine", "registry"];
+    let protos = files.map(|file| format!("duet/v1/{file}.proto"));
     let descriptors = compiler.open_files(protos).map_err(io::Error::other)?.file_descriptor_set();
 
     // Reflection wants the imports, and has no use for the comments.

@@ -1189,9 +1189,39 @@ pub struct Stats {
     /// Pools with somebody waiting or talking, in the order of their names; at most 1,000.
     #[prost(message, repeated, tag = "9")]
     pub pools: ::prost::alloc::vec::Vec<PoolStats>,
-    /// How long those who were matched lately had waited, of all pools.
+    /// How long those who were matched lately had waited, of all pools. Of the replica that was asked alone, here and of each pool:
+    /// percentiles can't be added.
     #[prost(message, optional, tag = "10")]
     pub time_to_match: ::core::option::Option<TimeToMatch>,
+    /// Of replicas that share an engine: each of them, the one that was asked first. What is counted above is then the sum over all,
+    /// `oldest_wait` the longest, and `start_time` of the replica that was asked.
+    #[prost(message, repeated, tag = "11")]
+    pub replicas: ::prost::alloc::vec::Vec<ReplicaStats>,
+    /// The engine is away: all of this is of the replica that was asked alone.
+    #[prost(bool, tag = "12")]
+    pub partial: bool,
+}
+/// One of the replicas that share an engine.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReplicaStats {
+    /// As it calls itself.
+    #[prost(string, tag = "1")]
+    pub replica_id: ::prost::alloc::string::String,
+    /// How old this is; absent of the replica that was asked.
+    #[prost(message, optional, tag = "2")]
+    pub age: ::core::option::Option<::prost_types::Duration>,
+    /// Sessions attached, whatever they do.
+    #[prost(uint64, tag = "3")]
+    pub sessions: u64,
+    /// Sessions in the queue.
+    #[prost(uint64, tag = "4")]
+    pub waiting: u64,
+    /// Rooms of two.
+    #[prost(uint64, tag = "5")]
+    pub rooms: u64,
+    /// Gateway workers with a link.
+    #[prost(uint64, tag = "6")]
+    pub links: u64,
 }
 /// How long those who were matched lately had waited: what lies within the window, and of that the newest 1,024 waits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1265,6 +1295,13 @@ pub struct Session {
     /// Whether it has no socket just now: its connection broke, and it is kept for a while in case the client comes back.
     #[prost(bool, tag = "10")]
     pub detached: bool,
+    /// The replica that it is attached to; empty unless replicas share an engine.
+    #[prost(string, tag = "11")]
+    pub replica_id: ::prost::alloc::string::String,
+    /// How old this is, but for what no event tells of, such as a new `user_id`: that is looked for among 500 sessions a second. Absent when
+    /// this is from the memory of the replica that was asked.
+    #[prost(message, optional, tag = "12")]
+    pub age: ::core::option::Option<::prost_types::Duration>,
 }
 /// Nested message and enum types in `Session`.
 pub mod session {
@@ -1336,6 +1373,9 @@ pub struct BatchGetSessionsResponse {
     /// The names of those that are not there.
     #[prost(string, repeated, tag = "2")]
     pub not_found: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// The engine is away: those that were not found may be at other replicas.
+    #[prost(bool, tag = "3")]
+    pub partial: bool,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ListSessionsRequest {
@@ -1359,6 +1399,9 @@ pub struct ListSessionsResponse {
     /// Empty on the last page. Sessions that come or go between pages may be missed; none is listed twice.
     #[prost(string, tag = "2")]
     pub next_page_token: ::prost::alloc::string::String,
+    /// The engine is away: other replicas' sessions are missing.
+    #[prost(bool, tag = "3")]
+    pub partial: bool,
 }
 /// Two sessions that may signal to each other.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -1375,6 +1418,12 @@ pub struct Room {
     /// Always two.
     #[prost(message, repeated, tag = "4")]
     pub members: ::prost::alloc::vec::Vec<Member>,
+    /// The replica that it is in; empty unless replicas share an engine.
+    #[prost(string, tag = "5")]
+    pub replica_id: ::prost::alloc::string::String,
+    /// As in Session. What no event tells of are here the counts of messages.
+    #[prost(message, optional, tag = "6")]
+    pub age: ::core::option::Option<::prost_types::Duration>,
 }
 /// One of the two in a room.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1417,6 +1466,9 @@ pub struct ListRoomsResponse {
     /// Empty on the last page. Rooms that come or go between pages may be missed; none is listed twice.
     #[prost(string, tag = "2")]
     pub next_page_token: ::prost::alloc::string::String,
+    /// The engine is away: other replicas' rooms are missing.
+    #[prost(bool, tag = "3")]
+    pub partial: bool,
 }
 /// Where sessions wait and meet.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1430,7 +1482,7 @@ pub struct Pool {
     /// How long its longest waiter has waited; absent when nobody waits.
     #[prost(message, optional, tag = "3")]
     pub oldest_wait: ::core::option::Option<::prost_types::Duration>,
-    /// How long those who were matched in it lately had waited.
+    /// How long those who were matched in it lately had waited, at the replica that was asked.
     #[prost(message, optional, tag = "4")]
     pub time_to_match: ::core::option::Option<TimeToMatch>,
     /// Whether an operator has paused it.
@@ -1442,6 +1494,13 @@ pub struct Pool {
     /// Of those who wait, how many are in quarantine, and meet only each other.
     #[prost(uint64, tag = "7")]
     pub waiting_quarantined: u64,
+    /// Of replicas that share an engine: how old the oldest part of this is; absent when no other replica knows of the pool. What is counted
+    /// is the sum over all, and it is paused if it is so at any.
+    #[prost(message, optional, tag = "8")]
+    pub age: ::core::option::Option<::prost_types::Duration>,
+    /// The engine is away: all of this is of the replica that was asked alone.
+    #[prost(bool, tag = "9")]
+    pub partial: bool,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetPoolRequest {
@@ -1465,6 +1524,9 @@ pub struct ListPoolsResponse {
     /// Empty on the last page. Pools that come or go between pages may be missed; none is listed twice.
     #[prost(string, tag = "2")]
     pub next_page_token: ::prost::alloc::string::String,
+    /// The engine is away: other replicas' pools are missing.
+    #[prost(bool, tag = "3")]
+    pub partial: bool,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct EstimateWaitRequest {
@@ -1481,6 +1543,9 @@ pub struct EstimateWaitResponse {
     /// is paused: then nothing is known.
     #[prost(message, optional, tag = "1")]
     pub wait: ::core::option::Option<::prost_types::Duration>,
+    /// The engine is away: others who wait were not counted.
+    #[prost(bool, tag = "2")]
+    pub partial: bool,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct WatchEventsRequest {
@@ -1529,7 +1594,7 @@ pub struct SnapshotEnd {}
 /// The matchmaker is there.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Heartbeat {}
-/// Something that happened. Within one boot of the matchmaker `sequence` rises by one from event to event.
+/// Something that happened. Within one boot of a replica `sequence` rises by one from event to event.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Event {
     #[prost(uint64, tag = "1")]
@@ -1537,6 +1602,9 @@ pub struct Event {
     /// By the clock of the matchmaker's machine.
     #[prost(message, optional, tag = "2")]
     pub event_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// Where it happened; empty unless replicas share an engine.
+    #[prost(string, tag = "8")]
+    pub replica_id: ::prost::alloc::string::String,
     #[prost(oneof = "event::Kind", tags = "3, 4, 5, 6, 7")]
     pub kind: ::core::option::Option<event::Kind>,
 }
@@ -1785,6 +1853,12 @@ pub mod matchmaker_client {
     /// Errors carry a `google.rpc.ErrorInfo` of domain `duet.v1`, whose reason is stable while texts may change. INVALID_ARGUMENT (reason
     /// FIELD_INVALID) has a `google.rpc.BadRequest` that names the field, too; NOT_FOUND is SESSION_NOT_FOUND, ROOM_NOT_FOUND or POOL_NOT_FOUND,
     /// with the name in `metadata`. Who may not ask gets UNAUTHENTICATED or PERMISSION_DENIED: see `docs/operations.md`.
+    ///
+    /// Replicas that share an engine answer for all of them: what is of the replica that was asked comes from its memory, and what is of the
+    /// others is as old as its `age` says, usually up to 1 s. Nothing is listed twice: of a session that has just moved the replica that was asked
+    /// goes before the others, then the one at which it attached later. A replica that has not been heard of for 5 s is left out. When the
+    /// engine is away, answers are of the replica that was asked alone and say `partial`; what is then not found is UNAVAILABLE, ENGINE_AWAY,
+    /// with a `google.rpc.RetryInfo`, for it may be elsewhere.
     #[derive(Debug, Clone)]
     pub struct MatchmakerClient<T> {
         inner: tonic::client::Grpc<T>,
@@ -2090,6 +2164,12 @@ pub mod matchmaker_client {
         /// * RESOURCE_EXHAUSTED, TOO_MANY_WATCHERS: as many watch as may. A `google.rpc.RetryInfo` says when to try again.
         /// * INVALID_ARGUMENT for a token that is none.
         /// * UNAVAILABLE, GOING_AWAY: the matchmaker drains.
+        /// * UNAVAILABLE, ENGINE_AWAY: of replicas that share an engine, the one that was asked can't hear of the others. A `google.rpc.RetryInfo`
+        ///  says when to try again, with the last token that was read.
+        ///
+        /// Of replicas that share an engine all tell what happens at any of them, and take each other's tokens; RESUME_TOKEN_OF_ANOTHER_BOOT is
+        /// then that the engine is another, or empty. Each replica's events come in its own order. Some may come again, and some of those that
+        /// follow a snapshot may be part of it: handle events such that it does no harm.
         pub async fn watch_events(
             &mut self,
             request: impl tonic::IntoRequest<super::WatchEventsRequest>,
@@ -2208,6 +2288,12 @@ pub mod matchmaker_server {
         /// * RESOURCE_EXHAUSTED, TOO_MANY_WATCHERS: as many watch as may. A `google.rpc.RetryInfo` says when to try again.
         /// * INVALID_ARGUMENT for a token that is none.
         /// * UNAVAILABLE, GOING_AWAY: the matchmaker drains.
+        /// * UNAVAILABLE, ENGINE_AWAY: of replicas that share an engine, the one that was asked can't hear of the others. A `google.rpc.RetryInfo`
+        ///  says when to try again, with the last token that was read.
+        ///
+        /// Of replicas that share an engine all tell what happens at any of them, and take each other's tokens; RESUME_TOKEN_OF_ANOTHER_BOOT is
+        /// then that the engine is another, or empty. Each replica's events come in its own order. Some may come again, and some of those that
+        /// follow a snapshot may be part of it: handle events such that it does no harm.
         async fn watch_events(
             &self,
             request: tonic::Request<super::WatchEventsRequest>,
@@ -2224,6 +2310,12 @@ pub mod matchmaker_server {
     /// Errors carry a `google.rpc.ErrorInfo` of domain `duet.v1`, whose reason is stable while texts may change. INVALID_ARGUMENT (reason
     /// FIELD_INVALID) has a `google.rpc.BadRequest` that names the field, too; NOT_FOUND is SESSION_NOT_FOUND, ROOM_NOT_FOUND or POOL_NOT_FOUND,
     /// with the name in `metadata`. Who may not ask gets UNAUTHENTICATED or PERMISSION_DENIED: see `docs/operations.md`.
+    ///
+    /// Replicas that share an engine answer for all of them: what is of the replica that was asked comes from its memory, and what is of the
+    /// others is as old as its `age` says, usually up to 1 s. Nothing is listed twice: of a session that has just moved the replica that was asked
+    /// goes before the others, then the one at which it attached later. A replica that has not been heard of for 5 s is left out. When the
+    /// engine is away, answers are of the replica that was asked alone and say `partial`; what is then not found is UNAVAILABLE, ENGINE_AWAY,
+    /// with a `google.rpc.RetryInfo`, for it may be elsewhere.
     #[derive(Debug)]
     pub struct MatchmakerServer<T> {
         inner: Arc<T>,
@@ -3030,7 +3122,9 @@ pub mod admin_client {
     /// UNIMPLEMENTED, reason ADMIN_OFF. Each call is logged with the names of its caller's certificate.
     ///
     /// Errors are as those of `Matchmaker`. All of it is of this matchmaker's memory: what is blocked or paused is so no more once it is
-    /// restarted.
+    /// restarted. Replicas that share an engine keep blocks and pauses in that: they hold at all replicas within about a second, and also after
+    /// restarts. Rooms and sessions are ended wherever they are. UNAVAILABLE, ENGINE_AWAY: the engine is away; what was asked holds at this
+    /// replica alone, and is to be asked for again.
     #[derive(Debug, Clone)]
     pub struct AdminClient<T> {
         inner: tonic::client::Grpc<T>,
@@ -3514,7 +3608,9 @@ pub mod admin_server {
     /// UNIMPLEMENTED, reason ADMIN_OFF. Each call is logged with the names of its caller's certificate.
     ///
     /// Errors are as those of `Matchmaker`. All of it is of this matchmaker's memory: what is blocked or paused is so no more once it is
-    /// restarted.
+    /// restarted. Replicas that share an engine keep blocks and pauses in that: they hold at all replicas within about a second, and also after
+    /// restarts. Rooms and sessions are ended wherever they are. UNAVAILABLE, ENGINE_AWAY: the engine is away; what was asked holds at this
+    /// replica alone, and is to be asked for again.
     #[derive(Debug)]
     pub struct AdminServer<T> {
         inner: Arc<T>,
@@ -4220,5 +4316,92 @@ pub mod stored_ticket {
         /// How long ago they had parted when the ticket was kept, in microseconds.
         #[prost(uint64, tag = "2")]
         pub ago_us: u64,
+    }
+}
+/// A replica as a whole.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct RegisteredReplica {
+    #[prost(string, tag = "1")]
+    pub replica_id: ::prost::alloc::string::String,
+    /// Without percentiles and replicas.
+    #[prost(message, optional, tag = "2")]
+    pub stats: ::core::option::Option<Stats>,
+    #[prost(message, repeated, tag = "3")]
+    pub pools: ::prost::alloc::vec::Vec<RegisteredPool>,
+}
+/// A replica's part of a pool.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RegisteredPool {
+    #[prost(message, optional, tag = "1")]
+    pub pool: ::core::option::Option<Pool>,
+    /// For how much longer one who comes now would wait after those of this part.
+    #[prost(message, optional, tag = "2")]
+    pub estimate: ::core::option::Option<::prost_types::Duration>,
+}
+/// A room, and that of its members by which rooms are picked.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct RegisteredRoom {
+    #[prost(message, optional, tag = "1")]
+    pub room: ::core::option::Option<Room>,
+    #[prost(string, repeated, tag = "2")]
+    pub user_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(string, repeated, tag = "3")]
+    pub gateway_ids: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+/// What an operator, or a report, has made hold at all replicas.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ClusterOrder {
+    /// When it was given, by the engine's clock, in milliseconds.
+    #[prost(uint64, tag = "1")]
+    pub given_ms: u64,
+    /// For how long it holds; absent: until it is taken back, or at once.
+    #[prost(message, optional, tag = "2")]
+    pub duration: ::core::option::Option<::prost_types::Duration>,
+    #[prost(oneof = "cluster_order::Kind", tags = "3, 4, 5, 6, 7, 8, 9, 10, 11")]
+    pub kind: ::core::option::Option<cluster_order::Kind>,
+}
+/// Nested message and enum types in `ClusterOrder`.
+pub mod cluster_order {
+    /// A user who is kept out.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct BlockUser {
+        #[prost(string, tag = "1")]
+        pub user_id: ::prost::alloc::string::String,
+        #[prost(string, tag = "2")]
+        pub reason: ::prost::alloc::string::String,
+    }
+    /// Two users' ids.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+    pub struct UserPair {
+        #[prost(string, tag = "1")]
+        pub one: ::prost::alloc::string::String,
+        #[prost(string, tag = "2")]
+        pub other: ::prost::alloc::string::String,
+    }
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Kind {
+        #[prost(message, tag = "3")]
+        BlockUser(BlockUser),
+        /// A user's id.
+        #[prost(string, tag = "4")]
+        UnblockUser(::prost::alloc::string::String),
+        #[prost(message, tag = "5")]
+        BlockPair(UserPair),
+        #[prost(message, tag = "6")]
+        UnblockPair(UserPair),
+        /// A pool's name.
+        #[prost(string, tag = "7")]
+        PausePool(::prost::alloc::string::String),
+        #[prost(string, tag = "8")]
+        ResumePool(::prost::alloc::string::String),
+        /// A client's id: 16 bytes.
+        #[prost(bytes, tag = "9")]
+        Disconnect(::prost::bytes::Bytes),
+        /// A room's id: 16 bytes.
+        #[prost(bytes, tag = "10")]
+        CloseRoom(::prost::bytes::Bytes),
+        /// A user's id.
+        #[prost(string, tag = "11")]
+        Quarantine(::prost::alloc::string::String),
     }
 }

@@ -18,6 +18,19 @@ pub(super) fn stats(stats: &v1::Stats) -> Value {
         ("startTime", time(stats.start_time.as_ref())),
         ("timeToMatch", waits(stats.time_to_match.as_ref())),
         ("pools", stats.pools.iter().map(pool_stats).collect()),
+        ("replicas", several(stats.replicas.iter().map(replica_stats))),
+        ("partial", yes(stats.partial)),
+    ])
+}
+
+fn replica_stats(replica: &v1::ReplicaStats) -> Value {
+    object([
+        ("replicaId", text(&replica.replica_id)),
+        ("age", duration(replica.age.as_ref())),
+        ("sessions", replica.sessions.into()),
+        ("waiting", replica.waiting.into()),
+        ("rooms", replica.rooms.into()),
+        ("links", replica.links.into()),
     ])
 }
 
@@ -41,6 +54,8 @@ pub(super) fn pool(pool: &v1::Pool) -> Value {
         ("oldestWait", duration(pool.oldest_wait.as_ref())),
         ("timeToMatch", waits(pool.time_to_match.as_ref())),
         ("paused", pool.paused.into()),
+        ("age", duration(pool.age.as_ref())),
+        ("partial", yes(pool.partial)),
     ])
 }
 
@@ -56,6 +71,8 @@ pub(super) fn session(session: &v1::Session) -> Value {
         ("queueTime", time(session.queue_time.as_ref())),
         ("room", text(&session.room)),
         ("detached", session.detached.into()),
+        ("replicaId", text(&session.replica_id)),
+        ("age", duration(session.age.as_ref())),
     ])
 }
 
@@ -73,6 +90,8 @@ pub(super) fn room(room: &v1::Room) -> Value {
         ("pool", text(&room.pool)),
         ("createTime", time(room.create_time.as_ref())),
         ("members", room.members.iter().map(member).collect()),
+        ("replicaId", text(&room.replica_id)),
+        ("age", duration(room.age.as_ref())),
     ])
 }
 
@@ -168,7 +187,12 @@ fn event(event: &v1::Event) -> Value {
         }
         None => ("unknown", json!({})),
     };
-    object([("sequence", event.sequence.into()), ("eventTime", time(event.event_time.as_ref())), (kind, value)])
+    object([
+        ("sequence", event.sequence.into()),
+        ("replicaId", text(&event.replica_id)),
+        ("eventTime", time(event.event_time.as_ref())),
+        (kind, value),
+    ])
 }
 
 fn party(party: Option<&v1::Party>) -> Value {
@@ -185,6 +209,17 @@ fn waits(waits: Option<&v1::TimeToMatch>) -> Value {
             ("p99", duration(waits.p99.as_ref())),
         ])
     })
+}
+
+/// Said only where it is so.
+fn yes(is_so: bool) -> Value {
+    if is_so { true.into() } else { Value::Null }
+}
+
+/// Left out where there are none.
+fn several(values: impl Iterator<Item = Value>) -> Value {
+    let values = values.collect::<Vec<_>>();
+    if values.is_empty() { Value::Null } else { values.into() }
 }
 
 fn text(text: &str) -> Value {

@@ -26,6 +26,12 @@ pub(super) fn stats(stats: &v1::Stats) -> String {
     line("Started", &stats.start_time.as_ref().map_or_else(String::new, ToString::to_string));
     let [p50, p90, p99] = percentiles(stats.time_to_match.as_ref());
     line("Waited (5 min)", &format!("p50 {p50}, p90 {p90}, p99 {p99}"));
+    if stats.partial {
+        line("Partial", &"the engine is away: other replicas are missing");
+    }
+    if stats.replicas.len() > 1 {
+        let _ = write!(text, "\n{}\n", replicas(&stats.replicas));
+    }
     if stats.pools.is_empty() {
         return text.trim_end().to_owned();
     }
@@ -45,6 +51,16 @@ pub(super) fn stats(stats: &v1::Stats) -> String {
     format!("{text}\n{}", table(["POOL", "WAITING", "LONGEST", "TALKING", "P50", "P90", "P99"], rows))
 }
 
+fn replicas(replicas: &[v1::ReplicaStats]) -> String {
+    let rows = replicas.iter().map(|replica| {
+        let count = |count: u64| count.to_string();
+        let (sessions, waiting) = (count(replica.sessions), count(replica.waiting));
+        let name = shown(&replica.replica_id);
+        [name, wait(replica.age.as_ref()), sessions, waiting, count(replica.rooms), count(replica.links)]
+    });
+    table(["REPLICA", "AGE", "SESSIONS", "WAITING", "ROOMS", "LINKS"], rows)
+}
+
 pub(super) fn pools(pools: &[v1::Pool]) -> String {
     let rows = pools.iter().map(|pool| {
         let [p50, p90, p99] = percentiles(pool.time_to_match.as_ref());
@@ -62,7 +78,7 @@ pub(super) fn sessions(sessions: &[v1::Session]) -> String {
         let state = session.state().as_str_name().to_lowercase();
         let state = if session.detached { format!("{state}, detached") } else { state };
         let since = session.queue_time.as_ref().or(session.attach_time.as_ref());
-        [
+        let row = [
             id(&session.name),
             state,
             shown(&session.pool),
@@ -70,18 +86,32 @@ pub(super) fn sessions(sessions: &[v1::Session]) -> String {
             age(since),
             id(&session.room),
             shown(&session.gateway_id),
-        ]
+        ];
+        (row, &session.replica_id, session.age.as_ref())
     });
-    table(["SESSION", "STATE", "POOL", "USER", "SINCE", "ROOM", "GATEWAY"], rows)
+    with_replicas(["SESSION", "STATE", "POOL", "USER", "SINCE", "ROOM", "GATEWAY"], rows)
 }
 
 pub(super) fn rooms(rooms: &[v1::Room]) -> String {
     let rows = rooms.iter().map(|room| {
         let member = |at: usize| room.members.get(at).map_or_else(String::new, |member| id(&member.session));
         let sent = room.members.iter().map(|member| member.sent.to_string()).collect::<Vec<_>>().join("+");
-        [id(&room.name), shown(&room.pool), age(room.create_time.as_ref()), member(0), member(1), sent]
+        let row = [id(&room.name), shown(&room.pool), age(room.create_time.as_ref()), member(0), member(1), sent];
+        (row, &room.replica_id, room.age.as_ref())
     });
-    table(["ROOM", "POOL", "LASTS", "OFFERS", "ANSWERS", "MESSAGES"], rows)
+    with_replicas(["ROOM", "POOL", "LASTS", "OFFERS", "ANSWERS", "MESSAGES"], rows)
+}
+
+/// A table that tells where, and how old that is, if there are several replicas.
+fn with_replicas<'a, const N: usize>(
+    head: [&str; N],
+    rows: impl Iterator<Item = ([String; N], &'a String, Option<&'a Duration>)> + Clone,
+) -> String {
+    if rows.clone().all(|(_, replica, _)| replica.is_empty()) {
+        return table(head, rows.map(|(row, ..)| row));
+    }
+    let rows = rows.map(|(row, replica, age)| row.into_iter().chain([shown(replica), wait(age)]));
+    table(head.into_iter().chain(["REPLICA", "AGE"]), rows)
 }
 
 pub(super) fn blocked(users: &[v1::BlockedUser]) -> String {
@@ -141,7 +171,8 @@ pub(super) fn line(kind: &Kind) -> Option<String> {
         Kind::Heartbeat(_) => None,
         Kind::Event(event) => {
             let time = event.event_time.as_ref().map_or_else(String::new, ToString::to_string);
-            Some(format!("{time} #{} {}", event.sequence, happened(event.kind.as_ref())))
+            let at = if event.replica_id.is_empty() { String::new() } else { format!("{} ", shown(&event.replica_id)) };
+            Some(format!("{time} {at}#{} {}", event.sequence, happened(event.kind.as_ref())))
         }
     }
 }
@@ -191,9 +222,15 @@ fn party(party: Option<&v1::Party>) -> String {
     })
 }
 
-fn table<const N: usize>(head: [&str; N], rows: impl Iterator<Item = [String; N]>) -> String {
+fn table<'a>(
+    head: impl IntoIterator<Item = &'a str>,
+    rows: impl Iterator<Item = impl IntoIterator<Item = String>>,
+) -> String {
     let mut table = Table::new();
-    table.load_style(NOTHING).set_header(head).add_rows(rows);
+    table.load_style(NOTHING).set_header(head);
+    for row in rows {
+        table.add_row(row);
+    }
     table.lines().map(|line| line.trim().to_owned()).collect::<Vec<_>>().join("\n")
 }
 

@@ -157,6 +157,11 @@ impl Connection {
         }
     }
 
+    /// What commands are sent by.
+    pub(super) fn into_inner(self) -> MultiplexedConnection {
+        self.inner
+    }
+
     async fn to(info: ConnectionInfo, settings: &EngineSettings) -> Result<Self, Trouble> {
         let is_tls = matches!(info.addr(), ConnectionAddr::TcpTls { .. });
         let client = match &settings.ca {

@@ -43,6 +43,11 @@ impl Default for Namespace {
 }
 
 impl Namespace {
+    /// What all keys begin with.
+    pub(in crate::server) fn prefix(&self) -> String {
+        format!("{}:{SCHEMA}:", self.0)
+    }
+
     /// The keys of a pool, which are in one slot of a cluster. Names are percent-encoded, so that none ends the hash tag.
     pub(super) fn pool(&self, pool: &PoolKey) -> [String; 2] {
         let name = utf8_percent_encode(pool.name.as_str(), KEPT);

@@ -14,7 +14,7 @@ use tonic_types::StatusExt;
 use super::gateway::{Gateway, Transport};
 use super::*;
 
-const TOKEN: &str = "0123456789abcdef0123456789abcdef";
+pub(crate) const TOKEN: &str = "0123456789abcdef0123456789abcdef";
 
 async fn start() -> Running {
     start_with(AdminAccess::default()).await
@@ -22,14 +22,14 @@ async fn start() -> Running {
 
 /// With a token, and what else is given.
 async fn start_with(admin: AdminAccess) -> Running {
+    Running::start_on(Config::default(), PortConfig::default(), |listener| offering(admin, listener)).await
+}
+
+/// A port for links, queries and whoever has the token.
+pub(crate) fn offering(admin: AdminAccess, listener: TcpListener) -> Ports {
     let (_, tokens) = watch::channel(Arc::new(QueryTokens::parse(TOKEN).unwrap()));
     let admin = AdminAccess { tokens: Some(tokens), ..admin };
-    Running::start_on(Config::default(), PortConfig::default(), |listener| Ports {
-        links: Some(Door { listener, tls: None }),
-        admin,
-        ..Ports::default()
-    })
-    .await
+    Ports { links: Some(Door { listener, tls: None }), admin, ..Ports::default() }
 }
 
 struct Admin(AdminClient<Channel>);

@@ -30,7 +30,7 @@ impl Gateway {
         match transport {
             Transport::Memory => {
                 let GatewayEnd { up, down, hello } = running.replica.connect(hello);
-                assert_eq!(hello.replica, "m1");
+                assert_eq!(hello.replica, running.replica.hello().replica);
                 Gateway { up, down: Box::pin(down.map(Ok)), taken: VecDeque::new() }
             }
             Transport::Grpc => Self::link_by_grpc(running, hello).await,
