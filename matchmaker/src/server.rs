@@ -35,7 +35,7 @@ mod watching;
 
 pub use access::{AdminAccess, Clients, QueryTokens};
 pub use events::{Happening, Subscription};
-pub use figures::{Figures, PoolFigures};
+pub use figures::{Figures, PoolFigures, SharingFigures};
 pub use gateways::GatewayFigures;
 pub use link::LinkEnd;
 pub use log_filter::LogFilter;
