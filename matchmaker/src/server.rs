@@ -21,6 +21,7 @@ mod paging;
 mod patience;
 mod pools;
 mod queries;
+mod readiness;
 mod refusals;
 mod replica;
 mod seldom;
