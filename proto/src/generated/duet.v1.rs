@@ -1192,6 +1192,25 @@ pub struct Stats {
     /// How long those who were matched lately had waited, of all pools.
     #[prost(message, optional, tag = "10")]
     pub time_to_match: ::core::option::Option<TimeToMatch>,
+    /// How it stands with the engine by which this matchmaker shares its pools; absent when it keeps them to itself.
+    #[prost(message, optional, tag = "30")]
+    pub engine: ::core::option::Option<EngineState>,
+}
+/// How it stands with an engine.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct EngineState {
+    /// Whether it can be asked.
+    #[prost(bool, tag = "1")]
+    pub up: bool,
+    /// For how long it can't be; absent when it can.
+    #[prost(message, optional, tag = "2")]
+    pub away: ::core::option::Option<::prost_types::Duration>,
+    /// Why it can't be, in words and without secrets; empty when it can.
+    #[prost(string, tag = "3")]
+    pub reason: ::prost::alloc::string::String,
+    /// Requests that wait for it.
+    #[prost(uint64, tag = "4")]
+    pub queued: u64,
 }
 /// How long those who were matched lately had waited: what lies within the window, and of that the newest 1,024 waits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]

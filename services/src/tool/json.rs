@@ -18,6 +18,16 @@ pub(super) fn stats(stats: &v1::Stats) -> Value {
         ("startTime", time(stats.start_time.as_ref())),
         ("timeToMatch", waits(stats.time_to_match.as_ref())),
         ("pools", stats.pools.iter().map(pool_stats).collect()),
+        ("engine", stats.engine.as_ref().map_or(Value::Null, engine)),
+    ])
+}
+
+fn engine(state: &v1::EngineState) -> Value {
+    object([
+        ("up", state.up.into()),
+        ("away", duration(state.away.as_ref())),
+        ("reason", text(&state.reason)),
+        ("queued", state.queued.into()),
     ])
 }
 

@@ -26,6 +26,9 @@ pub(super) fn stats(stats: &v1::Stats) -> String {
     line("Started", &stats.start_time.as_ref().map_or_else(String::new, ToString::to_string));
     let [p50, p90, p99] = percentiles(stats.time_to_match.as_ref());
     line("Waited (5 min)", &format!("p50 {p50}, p90 {p90}, p99 {p99}"));
+    if let Some(engine) = &stats.engine {
+        line("Engine", &engine_state(engine));
+    }
     if stats.pools.is_empty() {
         return text.trim_end().to_owned();
     }
@@ -43,6 +46,14 @@ pub(super) fn stats(stats: &v1::Stats) -> String {
         ]
     });
     format!("{text}\n{}", table(["POOL", "WAITING", "LONGEST", "TALKING", "P50", "P90", "P99"], rows))
+}
+
+fn engine_state(engine: &v1::EngineState) -> String {
+    let queued = engine.queued;
+    if engine.up {
+        return format!("up, {queued} requests wait");
+    }
+    format!("away for {}, {queued} requests wait: {}", wait(engine.away.as_ref()), shown(&engine.reason))
 }
 
 pub(super) fn pools(pools: &[v1::Pool]) -> String {
