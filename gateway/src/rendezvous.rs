@@ -3,15 +3,21 @@
 //!
 //! All gateways must come to the same result, of whichever version they are: the hash must stay as it is.
 
-/// The place of the name that the key belongs to; none of no names. Of equal names it is the first.
-pub fn choose<'a>(key: &[u8], names: impl IntoIterator<Item = &'a str>) -> Option<usize> {
-    let weighed = names.into_iter().enumerate().map(|(place, name)| ((weight(key, name), name), place));
-    weighed.reduce(|best, other| if other.0 > best.0 { other } else { best }).map(|(_, place)| place)
+use duet_proto::ids::BootId;
+
+/// The place of the replica that the key belongs to; none of none. Replicas are told apart by their names and, should several have the same,
+/// by their processes.
+pub fn choose<'a>(key: &[u8], replicas: impl IntoIterator<Item = (&'a str, BootId)>) -> Option<usize> {
+    let weighed = replicas.into_iter().enumerate().map(|(place, (name, boot))| {
+        let by_name = (weight(key, name.as_bytes()), name);
+        ((by_name, weight(key, boot.as_bytes())), place)
+    });
+    weighed.max().map(|(_, place)| place)
 }
 
 /// FNV-1a of the name and the key, stirred, as it hardly spreads the last bytes by itself.
-fn weight(key: &[u8], name: &str) -> u64 {
-    let bytes = name.bytes().chain(key.iter().copied());
+fn weight(key: &[u8], name: &[u8]) -> u64 {
+    let bytes = name.iter().chain(key).copied();
     stir(bytes.fold(FNV_OFFSET, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(FNV_PRIME)))
 }
 
@@ -35,8 +41,29 @@ mod tests {
         (0_u128..4000).map(u128::to_be_bytes)
     }
 
+    fn boot(number: u8) -> BootId {
+        BootId::from_random([number; 16])
+    }
+
+    fn choose_name(key: &[u8], names: &[&str]) -> Option<usize> {
+        choose(key, (0..).zip(names).map(|(number, name)| (*name, boot(number))))
+    }
+
     fn chosen(key: &[u8], names: &[&'static str]) -> &'static str {
-        names[choose(key, names.iter().copied()).unwrap()]
+        names[choose_name(key, names).unwrap()]
+    }
+
+    #[test]
+    fn replicas_of_the_same_name_are_told_apart_by_their_processes() {
+        let replicas = [("host", boot(1)), ("host", boot(2))];
+        let turned = [replicas[1], replicas[0]];
+        let mut shares = [0, 0];
+        for key in keys() {
+            let place = choose(&key, replicas).unwrap();
+            assert_eq!(choose(&key, turned), Some(1 - place));
+            shares[place] += 1;
+        }
+        assert!(shares.iter().all(|share| (1800..=2200).contains(share)), "{shares:?}");
     }
 
     #[test]
@@ -44,7 +71,7 @@ mod tests {
         let mut turned = NAMES;
         turned.reverse();
         assert!(keys().all(|key| chosen(&key, &NAMES) == chosen(&key, &turned)));
-        assert_eq!(choose(b"key", []), None);
+        assert_eq!(choose_name(b"key", &[]), None);
     }
 
     #[test]
@@ -66,7 +93,7 @@ mod tests {
 
     #[test]
     fn the_hash_is_what_gateways_of_other_versions_use() {
-        let all: Vec<usize> = (0_u8..8).map(|key| choose(&[key; 16], NAMES).unwrap()).collect();
+        let all: Vec<usize> = (0_u8..8).map(|key| choose_name(&[key; 16], &NAMES).unwrap()).collect();
         assert_eq!(all, [3, 3, 0, 3, 1, 2, 2, 3]);
     }
 }

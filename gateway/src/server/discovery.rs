@@ -4,10 +4,53 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::Uri;
 use tokio::net::lookup_host;
 use tokio::time::{Instant, sleep_until, timeout};
+use tonic::transport::Endpoint;
 
+use super::matchmakers::Target;
+use super::tls::TlsAddress;
 use super::{Ended, Shared};
+
+/// A name whose addresses are looked up again and again.
+#[derive(Clone, Debug)]
+pub struct DnsAddress {
+    host: String,
+    port: u16,
+    tls: Option<TlsAddress>,
+}
+
+impl DnsAddress {
+    /// Over TCP. `None` if that is no address.
+    pub fn plain(address: &Uri) -> Option<Self> {
+        let host = address.host()?.trim_matches(['[', ']']).to_owned();
+        Some(DnsAddress { host, port: address.port_u16().unwrap_or(80), tls: None })
+    }
+
+    /// Over TLS: the certificate of each must be for the same name.
+    pub fn tls(address: TlsAddress) -> Self {
+        DnsAddress { host: address.host().to_owned(), port: address.port(), tls: Some(address) }
+    }
+
+    pub(super) fn host(&self) -> &str {
+        &self.host
+    }
+
+    pub(super) fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The matchmaker at one of its addresses, and what to call it.
+    pub(super) fn at(&self, address: SocketAddr) -> (String, Target) {
+        if let Some(tls) = &self.tls {
+            return (format!("https://{address}"), Target::Tls(tls.at(address)));
+        }
+        let name = format!("http://{address}");
+        let uri: Uri = name.parse().expect("an address and its port are an authority");
+        (name, Target::Tcp(Box::new(Endpoint::from(uri))))
+    }
+}
 
 /// Looks the names up at the start, then as often as is set, and soon when a link has failed. For ever.
 pub(super) async fn discover(shared: Arc<Shared>) -> Ended {

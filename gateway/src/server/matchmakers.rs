@@ -4,7 +4,6 @@ use std::error::Error as _;
 use std::fmt;
 use std::future::Future;
 use std::io;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -25,6 +24,7 @@ use tonic::transport::{Channel, Endpoint, Error};
 use tonic::{Code, Status, Streaming};
 
 use super::Settings;
+use super::discovery::DnsAddress;
 use super::tls::TlsAddress;
 
 /// Makes a link to a matchmaker in the same process.
@@ -100,45 +100,6 @@ pub enum Address {
     Unix(PathBuf),
     /// Wherever a name says: each of its addresses is a matchmaker.
     Dns(DnsAddress),
-}
-
-/// A name whose addresses are looked up again and again.
-#[derive(Clone, Debug)]
-pub struct DnsAddress {
-    host: String,
-    port: u16,
-    tls: Option<TlsAddress>,
-}
-
-impl DnsAddress {
-    /// Over TCP. `None` if that is no address.
-    pub fn plain(address: &Uri) -> Option<Self> {
-        let host = address.host()?.trim_matches(['[', ']']).to_owned();
-        Some(DnsAddress { host, port: address.port_u16().unwrap_or(80), tls: None })
-    }
-
-    /// Over TLS: the certificate of each must be for the same name.
-    pub fn tls(address: TlsAddress) -> Self {
-        DnsAddress { host: address.host().to_owned(), port: address.port(), tls: Some(address) }
-    }
-
-    pub(super) fn host(&self) -> &str {
-        &self.host
-    }
-
-    pub(super) fn port(&self) -> u16 {
-        self.port
-    }
-
-    /// The matchmaker at one of its addresses, and what to call it.
-    pub(super) fn at(&self, address: SocketAddr) -> (String, Target) {
-        if let Some(tls) = &self.tls {
-            return (format!("https://{address}"), Target::Tls(tls.at(address)));
-        }
-        let name = format!("http://{address}");
-        let uri: Uri = name.parse().expect("an address and its port are an authority");
-        (name, Target::Tcp(Box::new(Endpoint::from(uri))))
-    }
 }
 
 /// Host and port only: an address is no place for secrets, but might have one.

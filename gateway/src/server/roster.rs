@@ -10,7 +10,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use duet_proto::link::MatchmakerHello;
 use tokio::sync::{Notify, watch};
 
-use super::matchmakers::{DnsAddress, Matchmakers, Target};
+use super::discovery::DnsAddress;
+use super::matchmakers::{Matchmakers, Target};
 use super::tally::LinkTally;
 
 /// How many matchmakers a gateway links to at most.

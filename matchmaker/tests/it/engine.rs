@@ -6,7 +6,7 @@ mod failover;
 mod homes;
 mod invariants;
 mod outages;
-mod pool;
+pub(crate) mod pool;
 mod suitability;
 mod tags;
 mod tls;

@@ -4,6 +4,7 @@
 //! when its client resumes another's session.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -16,9 +17,13 @@ use duet_proto::ids::{BootId, ClientId, RoomId, SessionNumber, TicketNumber};
 use duet_proto::link::GatewayHello;
 use duet_proto::time::Time;
 
+use crate::engine::pool::Engine;
+
+mod at_hand;
 mod resumable;
 mod sharing;
 
+use at_hand::AtHand;
 pub(crate) use resumable::{Claim, Speech};
 use sharing::engine_line;
 pub(crate) use sharing::{Roaming, Says};
@@ -31,6 +36,8 @@ pub(crate) struct World {
     /// Raised when a gateway starts anew.
     boots: BTreeMap<u32, u8>,
     rooms: Vec<RoomId>,
+    /// If the machine shares its pools and the engine is real.
+    engine: Option<AtHand>,
 }
 
 /// Something that happens, by names.
@@ -118,11 +125,24 @@ impl World {
             numbers: 0,
             boots: BTreeMap::new(),
             rooms: Vec::new(),
+            engine: None,
         }
+    }
+
+    /// With an engine that answers at once.
+    pub(crate) fn sharing(config: Config, engine: Rc<Engine>) -> Self {
+        World { engine: Some(AtHand::new(engine)), ..World::new(config) }
+    }
+
+    pub(crate) fn asks_an_engine(&self) -> bool {
+        self.engine.is_some()
     }
 
     /// Lets it happen, and tells all that came of it.
     pub(crate) fn feed(&mut self, event: Event, now: Time) -> Vec<String> {
+        if let Some(engine) = &mut self.engine {
+            engine.keep_up(&self.machine, now);
+        }
         match event {
             Event::LinkUp(link) => self.link_up(link, now),
             Event::Boot(link) => {
@@ -150,7 +170,12 @@ impl World {
             Event::Engine(says) => self.hear(says, now),
             Event::Roam(roaming) => self.roam(&roaming, now),
         }
-        self.drain()
+        let mut lines = self.drain();
+        while let Some(reply) = self.engine.as_mut().and_then(AtHand::reply) {
+            self.machine.handle_engine(reply, now);
+            lines.extend(self.drain());
+        }
+        lines
     }
 
     /// Lets an operator do something, and tells all that came of it.
@@ -215,7 +240,13 @@ impl World {
             }
             Output::LinkRefused { link, reason } => format!("{} refused: {reason}", self.link(link)),
             Output::LinkReplaced { link } => format!("{} replaced", self.links_ever(link)),
-            Output::Engine(request) => engine_line(*request),
+            Output::Engine(request) => match &mut self.engine {
+                Some(engine) => {
+                    engine.ask(&request);
+                    return None;
+                }
+                None => engine_line(*request),
+            },
             Output::Event(event) => match *event {
                 Happened::Matched(_) | Happened::RoomEnded(_) | Happened::SessionChanged(_) => return None,
                 Happened::Quarantined(quarantined) => {

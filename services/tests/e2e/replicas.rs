@@ -30,7 +30,10 @@ type Batches = mpsc::Sender<Result<v1::LinkDown, Status>>;
 struct Replica {
     address: String,
     links: mpsc::Receiver<Link>,
+    /// Takes no link.
     is_away: Arc<AtomicBool>,
+    /// Says nothing to who would link.
+    is_mute: Arc<AtomicBool>,
 }
 
 /// One link: what the gateway says, and what it is told.
@@ -45,6 +48,7 @@ struct Service {
     hello: MatchmakerHello,
     links: mpsc::Sender<Link>,
     is_away: Arc<AtomicBool>,
+    is_mute: Arc<AtomicBool>,
 }
 
 #[tonic::async_trait]
@@ -54,6 +58,9 @@ impl Signaling for Service {
     async fn link(&self, request: Request<Streaming<v1::LinkUp>>) -> Result<Response<Self::LinkStream>, Status> {
         if self.is_away.load(Ordering::Relaxed) {
             return Err(Status::unavailable("away"));
+        }
+        if self.is_mute.load(Ordering::Relaxed) {
+            std::future::pending::<()>().await;
         }
         let (down, batches) = mpsc::channel(100);
         let link = Link { up: request.into_inner(), down, frames: Vec::new() };
@@ -69,15 +76,16 @@ impl Replica {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let (links, held) = mpsc::channel(10);
-        let is_away = Arc::new(AtomicBool::new(false));
+        let [is_away, is_mute] = [(); 2].map(|()| Arc::new(AtomicBool::new(false)));
         let hello = MatchmakerHello {
             replica: name.to_owned(),
             boot: BootId::from_random(rand::random()),
             engine: Some(engine.to_owned()),
         };
-        let service = SignalingServer::new(Service { hello, links, is_away: is_away.clone() });
+        let service =
+            SignalingServer::new(Service { hello, links, is_away: is_away.clone(), is_mute: is_mute.clone() });
         tokio::spawn(Server::builder().add_service(service).serve_with_incoming(TcpIncoming::from(listener)));
-        Replica { address, links: held, is_away }
+        Replica { address, links: held, is_away, is_mute }
     }
 
     /// The next link, after its hello.
@@ -207,6 +215,30 @@ async fn sessions_go_on_at_another_replica_when_theirs_goes_away_or_is_gone() {
         let departed = home.hears().await;
         assert_eq!((departed.session, departed.kind), (session, Up::Departed { client: attach.client }));
     }
+}
+
+#[tokio::test]
+async fn sessions_wait_for_a_mute_replica_only_so_long() {
+    let mut replicas = [Replica::start("one", "shared").await, Replica::start("other", "shared").await];
+    let (gateway, links) = linked(&mut replicas).await;
+    let (client, session, home, mut other) = waiter(&gateway, links).await;
+    replicas[1].is_mute.store(true, Ordering::Relaxed);
+    home.down.send(Err(Status::internal("it is broken"))).await.unwrap();
+    let (number, attach) = other.announced().await;
+    assert_eq!((number, attach.client.to_string()), (session, client.id.clone()));
+    gateway.signal("KILL");
+    let (_, log) = gateway.ended();
+    assert!(!log.contains("did not answer in time"), "it went on only when that try was over: {log}");
+}
+
+#[tokio::test]
+async fn a_replica_that_is_named_twice_is_linked_to_once() {
+    let mut replica = Replica::start("one", "shared").await;
+    let urls = [(); 2].map(|()| format!("http://{}", replica.address)).join(",");
+    let gateway = Duet::start(&[&["gateway", "--workers", "1", "--matchmaker-url", &urls], GATEWAY].concat());
+    let _links = [replica.link().await, replica.link().await];
+    gateway.logged(&["no link to the matchmaker", "is linked to as", "already"]).await;
+    assert_eq!(get(&gateway.address("WebSocket"), "/readyz").await.status, 200);
 }
 
 #[tokio::test]

@@ -1,5 +1,5 @@
-//! What a replica that can't be reached has not been told: which sessions have gone on elsewhere. It is told when its link is back,
-//! unless that takes so long that it has forgotten them by itself.
+//! Which sessions have gone on elsewhere, as far as their former replica may not know it: because its link was down, or broke before it was
+//! told. It is told when its link is back, unless that takes so long that it has forgotten them by itself.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use duet_proto::ids::{ClientId, SessionNumber};
 use duet_proto::time::Time;
 
-/// Sessions that left one link while it was down, oldest first.
+/// Sessions that left one link lately, oldest first.
 #[derive(Debug, Default)]
 pub(super) struct Departed(VecDeque<(Time, SessionNumber, ClientId)>);
 

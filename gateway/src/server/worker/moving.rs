@@ -27,9 +27,9 @@ impl Worker {
         if self.links[from].is_up() {
             self.push(from, UpFrame { session: connection.number, client_seq: 0, kind: Up::Departed { client } });
             self.feed_at(now, connection, Session::handle_link_down);
-        } else {
-            self.links[from].departed.borrow_mut().add(connection.number, client, now);
         }
+        // Even if that was sent: the link may break before it has arrived.
+        self.links[from].departed.borrow_mut().add(connection.number, client, now);
         self.measure_move(connection, why);
         connection.link.set(link);
         self.feed_at(now, connection, Session::handle_link_up);
@@ -64,7 +64,7 @@ impl Worker {
     /// Sessions of links that are lost go on over those that are up, if there are any: those in a room where their partners go too.
     pub(super) fn go_on_elsewhere(&self) {
         let up = self.links_up();
-        let names: Vec<String> = up.iter().map(|link| self.links[*link].replica.borrow().clone()).collect();
+        let replicas: Vec<_> = up.iter().filter_map(|link| self.links[*link].replica.borrow().clone()).collect();
         let is_lost = |link: usize| self.links[link].is_lost.get();
         if self.is_ending.get() || up.is_empty() || !(0..self.links.len()).any(is_lost) {
             return;
@@ -74,7 +74,7 @@ impl Worker {
                 let session = connection.session.borrow();
                 session.announced_room().map_or_else(|| *session.client().as_bytes(), |room| *room.as_bytes())
             };
-            let place = rendezvous::choose(&key, names.iter().map(String::as_str));
+            let place = rendezvous::choose(&key, replicas.iter().map(|(name, boot)| (&**name, *boot)));
             self.move_to(&connection, up[place.unwrap_or_default()], Moved::Lost);
         }
     }

@@ -27,11 +27,10 @@ pub(super) struct LinkSlot {
     /// To whom; nobody while nobody has the slot.
     matchmaker: RefCell<Option<Arc<Matchmaker>>>,
     /// What the replica called itself on the newest link, and its process.
-    pub(super) replica: RefCell<String>,
-    boot: Cell<Option<BootId>>,
+    pub(super) replica: RefCell<Option<(String, BootId)>>,
     /// Whether it is down for so long, or so certainly, that its sessions are to go on elsewhere.
     pub(super) is_lost: Cell<bool>,
-    /// What the replica does not know yet.
+    /// What the replica may not know yet.
     pub(super) departed: RefCell<Departed>,
     /// Tells the link's task that its queue overflowed.
     overflowed: Notify,
@@ -48,7 +47,6 @@ impl LinkSlot {
             state: RefCell::new(LinkState::DownSince(now)),
             matchmaker: RefCell::default(),
             replica: RefCell::default(),
-            boot: Cell::new(None),
             // Until it is somebody's.
             is_lost: Cell::new(true),
             departed: RefCell::default(),
@@ -96,7 +94,8 @@ impl Worker {
 
     /// To what else there is a link if it is the same process under another address.
     pub(in crate::server) fn twin(&self, link: usize, hello: &MatchmakerHello) -> Option<String> {
-        let is_twin = |slot: &LinkSlot| slot.is_up() && slot.boot.get() == Some(hello.boot);
+        let is_same = |replica: &(String, BootId)| replica.1 == hello.boot;
+        let is_twin = |slot: &LinkSlot| slot.is_up() && slot.replica.borrow().as_ref().is_some_and(is_same);
         let others = self.links.iter().enumerate().filter(|(other, _)| *other != link);
         let twin = others.map(|(_, slot)| slot).find(|slot| is_twin(slot))?;
         twin.matchmaker.borrow().as_ref().map(|matchmaker| matchmaker.name.clone())
@@ -131,8 +130,7 @@ impl Worker {
         let slot = &self.links[link];
         slot.tally(self.index, |tally| tally.is_up(sender.gauge()));
         *slot.state.borrow_mut() = LinkState::Up(sender);
-        slot.replica.borrow_mut().clone_from(&hello.replica);
-        slot.boot.set(Some(hello.boot));
+        *slot.replica.borrow_mut() = Some((hello.replica.clone(), hello.boot));
         slot.is_lost.set(false);
         let now = self.clock.now();
         self.links_changed.set(Some(now));

@@ -1,7 +1,5 @@
 //! Whatever is asked, and however often, what a pool keeps fits together.
 
-use std::time::Duration;
-
 use duet_matchmaker::engine::{Request, Seek, Ticket};
 use proptest::prelude::*;
 
@@ -52,7 +50,6 @@ fn take(engine: &Engine, step: &Step) {
                 number: number(*attempt),
                 is_wide: *wide || (tags.is_empty() && !region),
                 apart: vec![client(*apart)],
-                recent: vec![(client('a'), Duration::from_secs(298))],
                 ..wishing(*by, tags, region.then_some("eu"))
             };
             (*home, Request::Seek(Box::new(Seek { limit: *limit, talking: *limit, ..seek(ticket) })))

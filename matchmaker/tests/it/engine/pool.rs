@@ -1,6 +1,6 @@
 //! A pool in an engine, asked over a connection that waits, at a time that the test tells.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
 use duet_matchmaker::PoolKey;
@@ -13,13 +13,12 @@ use duet_testing::RedisServer;
 use redis::{Cmd, Connection, Value};
 
 /// An engine of this test alone.
-pub(super) struct Engine {
+pub(crate) struct Engine {
     pub(super) scripts: Scripts,
     connection: RefCell<Connection>,
     /// Ends with the test.
     _server: RedisServer,
-    /// Milliseconds.
-    now: RefCell<u64>,
+    now: Cell<Duration>,
 }
 
 /// What became of a search, without what the test knows.
@@ -33,12 +32,16 @@ pub(super) enum Sought {
 }
 
 impl Engine {
-    pub(super) fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let server = RedisServer::start();
         let connection = redis::Client::open(server.url()).unwrap().get_connection().unwrap();
         let scripts = Scripts::new(Namespace::default());
-        let engine =
-            Engine { scripts, connection: RefCell::new(connection), _server: server, now: RefCell::new(1_000_000) };
+        let engine = Engine {
+            scripts,
+            connection: RefCell::new(connection),
+            _server: server,
+            now: Cell::new(Duration::from_secs(1_000)),
+        };
         engine.load();
         engine
     }
@@ -47,8 +50,20 @@ impl Engine {
         self.scripts.load().for_each(|command| drop(self.run(&command)));
     }
 
+    pub(crate) fn set_clock(&self, clock: Duration) {
+        self.now.set(clock);
+    }
+
+    pub(crate) fn forget_everything(&self) {
+        self.run(&redis::cmd("FLUSHALL"));
+    }
+
+    pub(crate) fn renew_pool(&self, pool: &PoolKey, at: char, talking: usize) -> Term {
+        term(&self.run(&self.scripts.renew(pool, &home(at), talking, self.clock()))).unwrap()
+    }
+
     pub(super) fn pass(&self, milliseconds: u64) {
-        *self.now.borrow_mut() += milliseconds;
+        self.now.set(self.now.get() + Duration::from_millis(milliseconds));
     }
 
     pub(super) fn run(&self, command: &Cmd) -> Value {
@@ -60,11 +75,11 @@ impl Engine {
     }
 
     pub(super) fn clock(&self) -> Option<Duration> {
-        Some(Duration::from_millis(*self.now.borrow()))
+        Some(self.now.get())
     }
 
     /// Each is asked twice, as after a lost connection, and must be answered as if it had been once.
-    pub(super) fn ask_at(&self, home: &Home, request: &Request) -> Answer {
+    pub(crate) fn ask_at(&self, home: &Home, request: &Request) -> Answer {
         let command = self.scripts.command(request, home, self.clock());
         let first = answer(request, &self.run(&command)).unwrap();
         let again = answer(request, &self.run(&command)).unwrap();
@@ -95,7 +110,7 @@ impl Engine {
     }
 
     pub(super) fn renew(&self, at: char, talking: usize) -> Term {
-        term(&self.run(&self.scripts.renew(&pool(), &home(at), talking, self.clock()))).unwrap()
+        self.renew_pool(&pool(), at, talking)
     }
 
     pub(super) fn withdraw(&self, name: char) {
@@ -155,7 +170,7 @@ pub(super) fn pool() -> PoolKey {
     PoolKey { name: PoolName::default(), quarantined: false }
 }
 
-pub(super) fn home(name: char) -> Home {
+pub(crate) fn home(name: char) -> Home {
     Home(name.to_string().into())
 }
 
