@@ -235,11 +235,9 @@ impl Matchmaker {
     /// Does what has become due for a waiter.
     pub(crate) fn wake_shared(&mut self, session: SessionKey, now: Time) {
         let asked = self.asked_mut(session);
-        if asked.promise.as_ref().is_some_and(|promise| promise.until <= now) {
-            if let Some(promise) = asked.promise.take() {
-                self.tally.sharing.promise_ended(PromiseEnd::RanOut);
-                self.let_go(session, *promise.waiter, now);
-            }
+        if let Some(promise) = asked.promise.take_if(|promise| promise.until <= now) {
+            self.tally.sharing.promise_ended(PromiseEnd::RanOut);
+            self.let_go(session, *promise.waiter, now);
         }
         let standing = self.sessions[session].standing.as_mut().expect("whoever waits stands somewhere");
         standing.search_at = standing.search_at.filter(|at| *at > now);
@@ -340,11 +338,10 @@ impl Matchmaker {
 
     fn forget_promise(&mut self, seeker: ClientId, waiter: ClientId) {
         let Some(session) = self.sessions.by_client(seeker) else { return };
-        if let Some(asked) = self.sessions[session].standing.as_mut().and_then(|standing| standing.asked.as_mut()) {
-            if asked.promise.as_ref().is_some_and(|promise| promise.waiter.client == waiter) {
-                asked.promise = None;
-                self.tally.sharing.promise_ended(PromiseEnd::Dropped);
-            }
+        let asked = self.sessions[session].standing.as_mut().and_then(|standing| standing.asked.as_mut());
+        let Some(asked) = asked else { return };
+        if asked.promise.take_if(|promise| promise.waiter.client == waiter).is_some() {
+            self.tally.sharing.promise_ended(PromiseEnd::Dropped);
         }
     }
 

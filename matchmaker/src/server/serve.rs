@@ -318,7 +318,7 @@ async fn follow_engine(health: &HealthReporter, engine: Option<&Arc<EngineStatus
             }
         }
     }
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 /// What health is told of; the empty name stands for the whole server.
