@@ -8,7 +8,7 @@ import { createServer } from 'node:net';
 import { after, before, test } from 'node:test';
 
 import { launchChromium, watchedPage } from '../test/browser/chromium.js';
-import { startDuet } from './duet.js';
+import { startDuet, startMatchmaker } from './duet.js';
 import { untilState, visitor } from './visitor.js';
 
 /** @type {Browser} */
@@ -39,6 +39,7 @@ for (const colorScheme of /** @type {const} */ (['light', 'dark'])) {
     await page.locator('#plot-calls svg.plot rect.up').first().waitFor();
     await page.locator('#plot-matched svg.plot polyline.three').first().waitFor({ state: 'attached' });
     assert.equal(await page.locator('#state').textContent(), 'serving');
+    assert.ok(await page.locator('#engine').isHidden(), 'it shares no pools');
     assert.match((await page.locator('#links-table tbody tr').textContent()) ?? '', /linked1 of 12/);
     await page.getByText('Calls, by minute as a table').click();
     assert.equal(await page.locator('#plot-calls tbody td').first().textContent(), '2');
@@ -58,6 +59,22 @@ for (const colorScheme of /** @type {const} */ (['light', 'dark'])) {
     await context.close();
   });
 }
+
+test('an engine that is away is told, with the reason', async (t) => {
+  const [address, nobody] = [await freeAddress(), await freeAddress()];
+  await startMatchmaker(t, ['--metrics-listen', address, '--engine-url', `redis://:sesame@${nobody}/`]);
+  const context = await browser.newContext();
+  /** @type {string[]} */
+  const problems = [];
+  const page = await watchedPage(context, (problem) => problems.push(problem));
+  await page.goto(`http://${address}/`);
+  await page.locator('#state', { hasText: /^the engine is away$/ }).waitFor();
+  await page.locator('#engine', { hasText: /^engine: away for .*refused.*, 0 requests waiting$/ }).waitFor();
+  assert.match(await page.title(), /^Engine away: 0 waiting/);
+  assert.doesNotMatch(await page.content(), /sesame/);
+  assert.deepEqual(problems, []);
+  await context.close();
+});
 
 /** A port that was free a moment ago. */
 async function freeAddress() {

@@ -73,6 +73,9 @@ impl Matchmaker {
             self.open_window(session, self.announced_window(left, now));
         }
         let client_seq = told.map_or(0, |(_, client_seq)| client_seq);
+        if !matches!(attach.doing, Doing::Idle) {
+            self.tally.sharing.arrived.add(1);
+        }
         match attach.doing {
             Doing::Idle => self.sessions[session].ticket.attempt = attach.attempt,
             Doing::Waiting(join) => {

@@ -56,4 +56,4 @@ pub use output::Output;
 pub use pools::PoolKey;
 pub use query::{MemberView, PoolView, RoomView, SessionState, SessionView, Stats};
 pub use reports::QuarantineConfig;
-pub use tally::{MatchedBy, OTHER_POOLS, POOLS_TOLD_APART, REASONS, Tally, WaitEnd};
+pub use tally::{MatchedBy, OTHER_POOLS, POOLS_TOLD_APART, PromiseEnd, REASONS, SharingTally, Tally, WaitEnd};

@@ -21,6 +21,7 @@ mod paging;
 mod patience;
 mod pools;
 mod queries;
+mod readiness;
 mod refusals;
 mod registry;
 mod replica;
@@ -37,7 +38,7 @@ mod whole;
 
 pub use access::{AdminAccess, Clients, QueryTokens};
 pub use events::{Happening, Subscription};
-pub use figures::{Figures, PoolFigures};
+pub use figures::{Figures, PoolFigures, SharingFigures};
 pub use gateways::GatewayFigures;
 pub use link::LinkEnd;
 pub use log_filter::LogFilter;

@@ -18,6 +18,7 @@ use crate::engine::{Mark, Reply, Request, Seek, Ticket, Whereabouts};
 use crate::frames::PoolLimit;
 use crate::sessions::{SessionKey, State};
 use crate::suitability::between;
+use crate::tally::PromiseEnd;
 use crate::{LinkKey, Matchmaker, Obstacle, Output};
 
 /// How a waiter stands with the engine.
@@ -158,6 +159,7 @@ impl Matchmaker {
         let number = seek.ticket.number;
         let asked = self.asked_mut(session);
         (asked.is_seeking, asked.kept) = (true, Some(number));
+        self.tally.sharing.searches.add(1);
         self.request(Request::Seek(Box::new(seek)));
     }
 
@@ -185,6 +187,7 @@ impl Matchmaker {
         let (promise, kept) = (asked.promise.take(), asked.kept.take());
         let pool = self.standing_pool(session);
         if let Some(Promise { waiter, .. }) = promise {
+            self.tally.sharing.promise_ended(PromiseEnd::Dropped);
             self.sharing.promised.remove(&waiter.client);
             self.request(Request::Release { pool: pool.clone(), seeker: client, waiter: waiter.client });
         }
@@ -200,7 +203,10 @@ impl Matchmaker {
         self.sharing.promised.remove(&waiting);
         for session in [seeker, waiter] {
             if let Some(asked) = self.sessions[session].standing.as_mut().and_then(|standing| standing.asked.as_mut()) {
-                (asked.kept, asked.promise) = (None, None);
+                asked.kept = None;
+                if asked.promise.take().is_some() {
+                    self.tally.sharing.promise_ended(PromiseEnd::Dropped);
+                }
             }
         }
         self.request(Request::Settle { pool, seeker: seeking, waiter: waiting });
@@ -212,6 +218,7 @@ impl Matchmaker {
         if self.sessions[session].link != link && !self.may_relink(session, link) {
             return;
         }
+        self.tally.sharing.departed.add(1);
         let mut survivor = None;
         if matches!(self.sessions[session].state, State::Waiting) {
             // It goes on waiting elsewhere.
@@ -229,6 +236,7 @@ impl Matchmaker {
         let asked = self.asked_mut(seeker);
         if asked.promise.as_ref().is_some_and(|promise| promise.waiter.number == number) {
             asked.promise = None;
+            self.tally.sharing.promise_ended(PromiseEnd::Stayed);
             self.sharing.promised.remove(&client);
             let pool = self.standing_pool(seeker);
             let seeking = self.sessions[seeker].client;
@@ -241,9 +249,9 @@ impl Matchmaker {
     /// Does what has become due for a waiter.
     pub(crate) fn wake_shared(&mut self, session: SessionKey, now: Time) {
         let asked = self.asked_mut(session);
-        if asked.promise.as_ref().is_some_and(|promise| promise.until <= now) {
-            let promise = asked.promise.take();
-            self.let_go(session, *promise.expect("it was there").waiter, now);
+        if let Some(promise) = asked.promise.take_if(|promise| promise.until <= now) {
+            self.tally.sharing.promise_ended(PromiseEnd::RanOut);
+            self.let_go(session, *promise.waiter, now);
         }
         let standing = self.sessions[session].standing.as_mut().expect("whoever waits stands somewhere");
         standing.search_at = standing.search_at.filter(|at| *at > now);
@@ -329,6 +337,7 @@ impl Matchmaker {
             Some(link) => {
                 let frame = DownFrame { session: number, seq: 0, taken: 0, kind };
                 self.outputs.push_back(Output::Frame { link, frame });
+                self.tally.sharing.summons.add(1);
                 let client = self.sessions[seeker].client;
                 // Of two claims on one waiter the later is the engine's.
                 if let Some(earlier) = self.sharing.promised.insert(waiter.client, client) {
@@ -343,10 +352,10 @@ impl Matchmaker {
 
     fn forget_promise(&mut self, seeker: ClientId, waiter: ClientId) {
         let Some(session) = self.sessions.by_client(seeker) else { return };
-        if let Some(asked) = self.sessions[session].standing.as_mut().and_then(|standing| standing.asked.as_mut())
-            && asked.promise.as_ref().is_some_and(|promise| promise.waiter.client == waiter)
-        {
-            asked.promise = None;
+        let asked = self.sessions[session].standing.as_mut().and_then(|standing| standing.asked.as_mut());
+        let Some(asked) = asked else { return };
+        if asked.promise.take_if(|promise| promise.waiter.client == waiter).is_some() {
+            self.tally.sharing.promise_ended(PromiseEnd::Dropped);
         }
     }
 
@@ -381,9 +390,11 @@ impl Matchmaker {
             && self.pool_key(session, now) == waiter.pool
             && self.standing_pool(seeker) == waiter.pool;
         if same && self.is_present(session) && self.is_present(seeker) && self.may_meet(seeker, session, now) {
+            self.tally.sharing.promise_ended(PromiseEnd::Kept);
             self.pair(seeker, session, now);
             return true;
         }
+        self.tally.sharing.promise_ended(PromiseEnd::Dropped);
         self.give_up(seeker, *waiter, now);
         self.arm(seeker);
         false

@@ -13,6 +13,10 @@ use duet_proto::time::Time;
 use crate::sessions::{SessionKey, State};
 use crate::{Matchmaker, RoomMade};
 
+mod sharing;
+
+pub use sharing::{PromiseEnd, SharingTally};
+
 /// The counts of one machine.
 #[derive(Debug)]
 pub struct Tally {
@@ -28,6 +32,8 @@ pub struct Tally {
     forwarded_bytes: Count,
     calls: [Count; CallOutcome::ALL.len()],
     setup: Histogram,
+    /// Of dealings with other replicas.
+    pub(crate) sharing: SharingTally,
 }
 
 #[derive(Debug)]
@@ -115,6 +121,7 @@ impl Tally {
             forwarded_bytes: Count::default(),
             calls: Default::default(),
             setup: Histogram::new(&CALL_BOUNDS),
+            sharing: SharingTally::default(),
         }
     }
 
@@ -217,6 +224,11 @@ impl Tally {
     /// How long calls that connected took to set up, as clients say.
     pub fn setup(&self) -> Distribution {
         self.setup.distribution()
+    }
+
+    /// Dealings with other replicas.
+    pub fn sharing(&self) -> &SharingTally {
+        &self.sharing
     }
 }
 

@@ -15,7 +15,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at};
 mod answer;
 mod history;
 
-use answer::{Answer, GATEWAYS};
+use answer::{Answer, Engine, GATEWAYS};
 use history::{EVERY, History, Reading};
 
 /// One matchmaker's last hour.
@@ -62,7 +62,8 @@ impl Live {
         let running = self.started.elapsed();
         let hour = self.history().until(running, &Reading::of(&figures));
         let gateways = self.replica.gateways(GATEWAYS);
-        let answer = Answer::new(&self.replica.hello().replica, running, &figures, hour, gateways);
+        let engine = self.replica.engine().map(|status| Engine::of(status));
+        let answer = Answer::new(&self.replica.hello().replica, running, &figures, hour, gateways, engine);
         serde_json::to_string(&answer).expect("numbers and text are JSON")
     }
 
@@ -128,7 +129,8 @@ mod tests {
             lost_ago: Some(Duration::from_secs(u32::MAX.into())),
         };
         let hour = history.until(EVERY * 1000, &reading());
-        let answer = Answer::new(&replica.hello().replica, EVERY * 1000, &figures, hour, (vec![gateway; GATEWAYS], 7));
+        let gateways = (vec![gateway; GATEWAYS], 7);
+        let answer = Answer::new(&replica.hello().replica, EVERY * 1000, &figures, hour, gateways, None);
         let size = serde_json::to_string(&answer).unwrap().len();
         assert!(size < 160_000, "{size}");
     }

@@ -11,6 +11,7 @@ use clap::error::ErrorKind;
 mod cli;
 mod failure;
 mod files;
+mod health;
 mod healthcheck;
 mod live;
 mod metrics;

@@ -16,10 +16,12 @@ use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 
 use crate::failure::Failure;
+use crate::health;
 use crate::live;
 use crate::telemetry::LostLines;
 use crate::webhooks::Counts;
 
+mod engine;
 mod exposition;
 mod families;
 mod gateway;
@@ -73,7 +75,21 @@ impl Metrics {
         if self.listener.is_some() {
             self.pages = live::watch(replica.clone());
         }
-        self.add(Box::new(move |families| matchmaker::matchmaker(&replica.figures(), families)));
+        self.add(Box::new(move |families| {
+            let figures = replica.figures();
+            matchmaker::matchmaker(&figures, families);
+            if let Some(status) = replica.engine() {
+                engine::engine(status, families);
+            }
+            if let Some(shared) = &figures.sharing {
+                engine::sharing(shared, families);
+            }
+        }));
+    }
+
+    /// Says how a matchmaker of its own is, and whether it is ready.
+    pub(crate) fn health(&mut self, replica: Replica) {
+        self.pages = std::mem::take(&mut self.pages).merge(health::health(replica));
     }
 
     /// Adds those of webhooks.

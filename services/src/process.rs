@@ -125,6 +125,7 @@ pub(crate) fn matchmaker(telemetry: &Telemetry, args: cli::Matchmaker) -> Result
         let counts = Counts::default();
         let webhooks = webhooks.map(|settings| Webhooks::start(settings, replica.events(), counts.clone()));
         metrics.matchmaker(replica.clone());
+        metrics.health(replica.clone());
         if webhooks.is_some() {
             metrics.webhooks(counts);
         }

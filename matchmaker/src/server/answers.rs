@@ -9,6 +9,7 @@ use duet_proto::v1::session_changed::Change as Told;
 use prost_types::Timestamp;
 
 use super::clock::Clock;
+use super::engine::EngineStatus;
 use super::events::Happening;
 use super::filter::{Field, Filter};
 use super::names;
@@ -33,6 +34,7 @@ pub(crate) fn stats(machine: &Matchmaker, clock: &Clock, now: Time) -> v1::Stats
         time_to_match: None,
         replicas: Vec::new(),
         partial: false,
+        engine: None,
     }
 }
 
@@ -270,6 +272,18 @@ fn session_changed(changed: &SessionChanged) -> v1::SessionChanged {
 fn party(party: &Party) -> v1::Party {
     let user_id = party.user.as_deref().unwrap_or_default().to_owned();
     v1::Party { session: names::of_session(party.client), user_id }
+}
+
+/// How it stands with an engine.
+pub(crate) fn engine(status: &EngineStatus) -> v1::EngineState {
+    let state = status.now();
+    let away = state.away();
+    v1::EngineState {
+        up: state.is_up(),
+        away: away.and_then(|(lasts, _)| lasts.try_into().ok()),
+        reason: away.map_or_else(String::new, |(_, why)| why.to_owned()),
+        queued: status.queued() as u64,
+    }
 }
 
 pub(crate) fn timestamp(clock: &Clock, time: Time) -> Timestamp {

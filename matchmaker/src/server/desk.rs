@@ -28,6 +28,8 @@ pub(crate) struct Desk {
     /// When the timer will wake.
     pub(crate) armed: Option<Time>,
     going_away: bool,
+    /// Whether health says that it is ending, though links go on.
+    pub(crate) is_ending: bool,
     pub(crate) events: Events,
     pub(crate) gateways: Gateways,
     pub(crate) waits: Arc<Waits>,
@@ -59,6 +61,7 @@ impl Desk {
             links: BTreeMap::new(),
             armed: None,
             going_away: false,
+            is_ending: false,
             events: Events::new(event_backlog),
             waits: Arc::default(),
             spans: MatchSpans::new(spans),

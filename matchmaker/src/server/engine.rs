@@ -6,6 +6,7 @@
 mod connection;
 mod driver;
 mod keys;
+mod said;
 pub mod scripts;
 mod settings;
 mod status;

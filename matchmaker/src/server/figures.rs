@@ -10,7 +10,7 @@ use duet_proto::time::Time;
 
 use super::desk::Desk;
 use crate::query::Stats;
-use crate::tally::{MatchedBy, OTHER_POOLS, REASONS, WaitEnd};
+use crate::tally::{MatchedBy, OTHER_POOLS, PromiseEnd, REASONS, SharingTally, WaitEnd};
 
 /// All there is to measure.
 #[derive(Clone, Debug)]
@@ -42,6 +42,23 @@ pub struct Figures {
     pub link_queue: Limits,
     /// Whether it goes away.
     pub is_draining: bool,
+    /// Dealings with other replicas, if it shares its pools.
+    pub sharing: Option<SharingFigures>,
+}
+
+/// What comes of sharing pools with other replicas.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SharingFigures {
+    /// Searches that the engine was asked for.
+    pub searches: u64,
+    /// Waiters of other replicas that were asked to come here.
+    pub summons: u64,
+    /// What came of them.
+    pub promises: [(PromiseEnd, u64); PromiseEnd::ALL.len()],
+    /// Sessions that came here while they waited or were in a room.
+    pub arrived: u64,
+    /// Sessions that have gone on at another replica.
+    pub departed: u64,
 }
 
 /// One pool, or those that are not told apart.
@@ -89,6 +106,19 @@ impl Desk {
             queued: self.queued(),
             link_queue: self.link_queue(),
             is_draining: self.is_going_away(),
+            sharing: self.machine.config.shares_pools.then(|| SharingFigures::of(tally.sharing())),
+        }
+    }
+}
+
+impl SharingFigures {
+    fn of(tally: &SharingTally) -> Self {
+        SharingFigures {
+            searches: tally.searches(),
+            summons: tally.summons(),
+            promises: PromiseEnd::ALL.map(|end| (end, tally.promises(end))),
+            arrived: tally.arrived(),
+            departed: tally.departed(),
         }
     }
 }

@@ -29,6 +29,7 @@ impl Matchmaker for MatchmakerService {
             let pools: Vec<PoolName> = answers::told_of(machine, now).map(|pool| pool.name.clone()).collect();
             (answers::stats(machine, clock, now), pools, now)
         });
+        stats.engine = self.replica.engine().map(|status| answers::engine(status));
         let waits = self.replica.waits();
         stats.time_to_match = Some(answers::time_to_match(waits.all(now)));
         for (stats, pool) in stats.pools.iter_mut().zip(&pools) {

@@ -189,6 +189,11 @@ impl Replica {
         desk.gateways.figures(desk.machine.links(), most, self.shared.clock.now())
     }
 
+    /// Health says from now on that this matchmaker is ending, though links go on.
+    pub(crate) fn begin_to_end(&self) {
+        self.locked(|desk, _| desk.is_ending = true);
+    }
+
     /// Ends all links and takes no new ones: gateways announce their sessions elsewhere.
     pub fn go_away(&self) {
         self.shared.leaving.send_replace(true);

@@ -216,6 +216,7 @@ impl Replica {
             () = follow => unreachable!("an engine is followed for as long as its replica is there"),
         }
 
+        self.begin_to_end();
         report(&health, ServingStatus::NotServing).await;
         tokio::select! {
             _ = &mut server => unreachable!("accepting never ends by itself, and making a service never fails"),

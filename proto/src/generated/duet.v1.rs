@@ -1200,6 +1200,9 @@ pub struct Stats {
     /// The engine is away: all of this is of the replica that was asked alone.
     #[prost(bool, tag = "12")]
     pub partial: bool,
+    /// How it stands with the engine by which this matchmaker shares its pools; absent when it keeps them to itself.
+    #[prost(message, optional, tag = "30")]
+    pub engine: ::core::option::Option<EngineState>,
 }
 /// One of the replicas that share an engine.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1222,6 +1225,22 @@ pub struct ReplicaStats {
     /// Gateway workers with a link.
     #[prost(uint64, tag = "6")]
     pub links: u64,
+}
+/// How it stands with an engine.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct EngineState {
+    /// Whether it can be asked.
+    #[prost(bool, tag = "1")]
+    pub up: bool,
+    /// For how long it can't be; absent when it can.
+    #[prost(message, optional, tag = "2")]
+    pub away: ::core::option::Option<::prost_types::Duration>,
+    /// Why it can't be, in words and without secrets; empty when it can.
+    #[prost(string, tag = "3")]
+    pub reason: ::prost::alloc::string::String,
+    /// Requests that wait for it.
+    #[prost(uint64, tag = "4")]
+    pub queued: u64,
 }
 /// How long those who were matched lately had waited: what lies within the window, and of that the newest 1,024 waits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use duet_matchmaker::server::engine::EngineStatus;
 use duet_matchmaker::server::{Figures, GatewayFigures};
 use serde::Serialize;
 
@@ -18,6 +19,8 @@ pub(super) struct Answer<'a> {
     version: &'static str,
     running_seconds: f64,
     draining: bool,
+    /// Without one the matchmaker keeps its pools to itself.
+    engine: Option<Engine>,
     every_seconds: u64,
     span_seconds: u64,
     now: Now,
@@ -36,6 +39,16 @@ struct Now {
     rooms: usize,
     sessions: usize,
     links: usize,
+}
+
+/// How it stands with the engine.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Engine {
+    /// For how long it can't be asked, if it can't.
+    away_seconds: Option<f64>,
+    why: Option<String>,
+    queued: usize,
 }
 
 #[derive(Debug, Serialize)]
@@ -58,6 +71,7 @@ impl<'a> Answer<'a> {
         figures: &Figures,
         (series, hour): (Series, Totals),
         (gateways, more_gateways): (Vec<GatewayFigures>, usize),
+        engine: Option<Engine>,
     ) -> Self {
         let stats = &figures.stats;
         Answer {
@@ -65,6 +79,7 @@ impl<'a> Answer<'a> {
             version: env!("CARGO_PKG_VERSION"),
             running_seconds: tenths(running),
             draining: figures.is_draining,
+            engine,
             every_seconds: EVERY.as_secs(),
             span_seconds: SPAN.as_secs(),
             now: Now {
@@ -80,6 +95,14 @@ impl<'a> Answer<'a> {
             gateways: gateways.into_iter().map(Gateway::from).collect(),
             more_gateways,
         }
+    }
+}
+
+impl Engine {
+    pub(super) fn of(status: &EngineStatus) -> Self {
+        let state = status.now();
+        let (away_seconds, why) = state.away().map(|(lasts, why)| (tenths(lasts), why.to_owned())).unzip();
+        Engine { away_seconds, why, queued: status.queued() }
     }
 }
 

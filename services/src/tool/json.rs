@@ -20,6 +20,7 @@ pub(super) fn stats(stats: &v1::Stats) -> Value {
         ("pools", stats.pools.iter().map(pool_stats).collect()),
         ("replicas", several(stats.replicas.iter().map(replica_stats))),
         ("partial", yes(stats.partial)),
+        ("engine", stats.engine.as_ref().map_or(Value::Null, engine)),
     ])
 }
 
@@ -31,6 +32,15 @@ fn replica_stats(replica: &v1::ReplicaStats) -> Value {
         ("waiting", replica.waiting.into()),
         ("rooms", replica.rooms.into()),
         ("links", replica.links.into()),
+    ])
+}
+
+fn engine(state: &v1::EngineState) -> Value {
+    object([
+        ("up", state.up.into()),
+        ("away", duration(state.away.as_ref())),
+        ("reason", text(&state.reason)),
+        ("queued", state.queued.into()),
     ])
 }
 

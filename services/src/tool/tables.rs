@@ -26,6 +26,9 @@ pub(super) fn stats(stats: &v1::Stats) -> String {
     line("Started", &stats.start_time.as_ref().map_or_else(String::new, ToString::to_string));
     let [p50, p90, p99] = percentiles(stats.time_to_match.as_ref());
     line("Waited (5 min)", &format!("p50 {p50}, p90 {p90}, p99 {p99}"));
+    if let Some(engine) = &stats.engine {
+        line("Engine", &engine_state(engine));
+    }
     if stats.partial {
         line("Partial", &"the engine is away: other replicas are missing");
     }
@@ -59,6 +62,14 @@ fn replicas(replicas: &[v1::ReplicaStats]) -> String {
         [name, wait(replica.age.as_ref()), sessions, waiting, count(replica.rooms), count(replica.links)]
     });
     table(["REPLICA", "AGE", "SESSIONS", "WAITING", "ROOMS", "LINKS"], rows)
+}
+
+fn engine_state(engine: &v1::EngineState) -> String {
+    let queued = engine.queued;
+    if engine.up {
+        return format!("up, {queued} requests wait");
+    }
+    format!("away for {}, {queued} requests wait: {}", wait(engine.away.as_ref()), shown(&engine.reason))
 }
 
 pub(super) fn pools(pools: &[v1::Pool]) -> String {

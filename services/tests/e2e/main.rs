@@ -29,6 +29,7 @@ mod proxies;
 mod queries;
 mod query_access;
 mod raw;
+mod readiness;
 mod replicas;
 mod request;
 mod resuming;

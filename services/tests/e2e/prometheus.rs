@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use duet_testing::RedisServer;
 use serde_json::Value;
 use tokio::time::timeout;
 
@@ -117,8 +118,12 @@ fn expressions() -> Vec<String> {
 async fn the_dashboard_and_the_alerts_work_on_what_the_processes_say() {
     let [first, second, third] = [free_address(), free_address(), free_address()];
     let receiver = format!("http://{}/", free_address());
+    let engine = RedisServer::start();
+    let engine_url = engine.url();
     let webhooks = ["--webhook-url", &receiver, "--webhook-secret", "of-a-receiver-that-is-away"];
-    let matchmaker = ["matchmaker", "--grpc-listen", "127.0.0.1:0", "--metrics-listen", &third];
+    let shares = ["--engine-url", &engine_url];
+    let matchmaker =
+        [&["matchmaker", "--grpc-listen", "127.0.0.1:0", "--metrics-listen", &third], &shares[..]].concat();
     let matchmaker = Duet::start(&[&matchmaker[..], &webhooks].concat());
     let url = format!("http://{}", matchmaker.address("gRPC"));
     let gateway = |name, at| {

@@ -41,7 +41,7 @@ impl Fault {
             Fault::Late => "late",
             Fault::Lost => "lost",
             Fault::Forbidden => "forbidden",
-            Fault::ReadOnly => "read_only",
+            Fault::ReadOnly => "read-only",
             Fault::Busy => "busy",
             Fault::Script => "script",
         }

@@ -13,10 +13,10 @@ use duet_proto::ids::BootId;
 use redis::{Cmd, Value};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep_until};
-use tracing::{error, info, warn};
 
 use super::super::replica::random;
 use super::connection::{Connection, Fault, Trouble};
+use super::said::Said;
 use super::scripts::{self, Home, Scripts, Term};
 use super::settings::EngineSettings;
 use super::status::EngineStatus;
@@ -73,6 +73,7 @@ pub struct Driver {
     engine: Option<Identity>,
     /// The leases of this home. A pool without one is not renewed yet.
     terms: BTreeMap<PoolKey, Term>,
+    said: Said,
 }
 
 /// Which data, and which run of a server.
@@ -85,7 +86,8 @@ struct Identity {
 /// A queue for requests to an engine, what takes them there, and how it stands with it.
 pub fn engine(settings: EngineSettings, boot: BootId) -> (Requests, Driver, Arc<EngineStatus>) {
     let (sender, requests) = mpsc::channel(settings.queue.max(1));
-    let (has_overflowed, status) = (Arc::new(AtomicBool::new(false)), Arc::new(EngineStatus::new()));
+    let (has_overflowed, status) =
+        (Arc::new(AtomicBool::new(false)), Arc::new(EngineStatus::new(settings.queue.max(1))));
     let queue = Requests { queue: sender, has_overflowed: has_overflowed.clone(), status: status.clone() };
     let driver = Driver {
         scripts: Scripts::new(settings.namespace.clone()),
@@ -98,6 +100,7 @@ pub fn engine(settings: EngineSettings, boot: BootId) -> (Requests, Driver, Arc<
         unanswered: VecDeque::new(),
         engine: None,
         terms: BTreeMap::new(),
+        said: Said::default(),
     };
     (queue, driver, status)
 }
@@ -121,9 +124,8 @@ impl Driver {
                 }
                 Err(trouble) => trouble,
             };
-            if self.status.away(trouble.clone()) {
-                warn!(engine = %self.settings.url, %trouble, "the engine is away");
-            }
+            self.said.away(&self.settings.url, &trouble);
+            self.status.away(trouble);
             let jittered = delay.mul_f64(0.5 + f64::from(random::<1>()[0]) / 510.0);
             delay = (delay * 2).min(LONGEST_DELAY);
             sleep_until(Instant::now() + jittered).await;
@@ -137,7 +139,7 @@ impl Driver {
         self.load(&mut connection).await?;
         self.keep_up(&mut connection, machine).await?;
         self.status.up();
-        info!(engine = %self.settings.url, "the engine is there");
+        self.said.there(&self.settings.url);
         let mut due = renewals();
         loop {
             if self.has_overflowed.swap(false, Ordering::Relaxed) {
@@ -282,7 +284,7 @@ impl Driver {
     }
 
     fn begin_anew(&mut self, machine: &impl Machine, why: &str) {
-        warn!(why, "the engine is told anew of all who wait");
+        self.said.anew(why);
         self.generation += 1;
         self.terms.clear();
         self.status.resyncs.add(1);
@@ -296,7 +298,7 @@ impl Driver {
 
     fn fail(&self, trouble: &Trouble) {
         self.status.count(trouble.fault);
-        error!(%trouble, "the engine can't do what it was asked");
+        self.said.failed(trouble);
     }
 
     fn home(&self) -> Home {

@@ -28,6 +28,16 @@ impl EngineState {
     pub fn is_up(&self) -> bool {
         matches!(self, EngineState::Up)
     }
+
+    /// For how long it can't be asked, and why, if it can't.
+    pub fn away(&self) -> Option<(Duration, &str)> {
+        match self {
+            EngineState::Up => None,
+            EngineState::Away { since, why } => {
+                Some((since.elapsed(), why.as_ref().map_or(NOT_YET, |trouble| &trouble.text)))
+            }
+        }
+    }
 }
 
 /// How it stands, and what has been. Shared by whoever talks to the engine and whoever reads of it.
@@ -35,6 +45,7 @@ impl EngineState {
 pub struct EngineStatus {
     state: watch::Sender<EngineState>,
     queued: AtomicUsize,
+    queue: usize,
     /// Commands that were answered.
     pub commands: Count,
     /// Connections made after the first.
@@ -47,10 +58,11 @@ pub struct EngineStatus {
 }
 
 impl EngineStatus {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(queue: usize) -> Self {
         EngineStatus {
             state: watch::Sender::new(EngineState::Away { since: Instant::now(), why: None }),
             queued: AtomicUsize::new(0),
+            queue,
             commands: Count::default(),
             reconnects: Count::default(),
             resyncs: Count::default(),
@@ -62,6 +74,16 @@ impl EngineStatus {
     /// How it stands, now and as that changes.
     pub fn state(&self) -> watch::Receiver<EngineState> {
         self.state.subscribe()
+    }
+
+    /// How it stands just now.
+    pub fn now(&self) -> EngineState {
+        self.state.borrow().clone()
+    }
+
+    /// Requests that may wait.
+    pub fn queue(&self) -> usize {
+        self.queue
     }
 
     /// Requests that wait to be sent.
@@ -86,22 +108,20 @@ impl EngineStatus {
         self.state.send_replace(EngineState::Up);
     }
 
-    /// Counts what is wrong, and tells whether that is news.
-    pub(super) fn away(&self, trouble: Trouble) -> bool {
+    pub(super) fn away(&self, trouble: Trouble) {
         self.count(trouble.fault);
-        let mut is_news = false;
         self.state.send_modify(|state| {
-            let (since, before) = match state {
-                EngineState::Up => (Instant::now(), None),
-                EngineState::Away { since, why } => (*since, why.take()),
+            let since = match state {
+                EngineState::Up => Instant::now(),
+                EngineState::Away { since, .. } => *since,
             };
-            is_news = before.as_ref() != Some(&trouble);
             *state = EngineState::Away { since, why: Some(trouble) };
         });
-        is_news
     }
 }
 
+/// Before the first attempt has come to something.
+const NOT_YET: &str = "it has not answered yet";
 const ROUND_TRIPS: &[Duration] = &[
     Duration::from_micros(250),
     Duration::from_micros(500),

@@ -1,5 +1,7 @@
 //! Pools that are shared with other replicas: what the engine is asked, and what comes of what it says. Here the test is the engine.
 
+use duet_matchmaker::PromiseEnd;
+
 use super::*;
 
 fn shared(text: &str) -> World {
@@ -278,4 +280,50 @@ fn whoever_becomes_wide_is_told_so_when_the_engine_has_been_asked() {
          5 engine waits a 1.0 at 2
          > a waiting 1.0 default at 2 5s widened",
     );
+}
+
+#[test]
+fn what_comes_of_partners_from_elsewhere_is_counted() {
+    let kept = format!(
+        "{A_WAITS}{B_IS_SUMMONED}
+         3 b attach 2 waiting 5 default 9
+         > engine: settle a b
+         > b matched 5.0 a r1 answers 9s
+         > a matched 1.0 b r1 offers 3s
+         4 link 2 departed b
+         > a left 1.0 disconnected requeued
+         > engine: seek a 1.1 default 4s recent b"
+    );
+    let stayed = format!(
+        "{A_WAITS}{B_IS_SUMMONED}
+         3 link 2 stays b 5.2
+         > engine: discard a b 5.2
+         > engine: seek a 1.0 default 3s
+         3 link 2 stays b 5.2"
+    );
+    let ran_out = format!(
+        "{A_WAITS}{B_IS_SUMMONED}
+         3.5 timeout
+         > engine: release a b
+         > engine: seek a 1.0 default 3.5s apart b
+         4 link 2 stays b 5.2"
+    );
+    let dropped = format!(
+        "{A_WAITS}{B_IS_SUMMONED}
+         3 a leave 2
+         > engine: release a b
+         > engine: withdraw a 1.0"
+    );
+    for (script, ended, searches, moved) in [
+        (kept, [1, 0, 0, 0], 2, (1, 1)),
+        (stayed, [0, 1, 0, 0], 2, (0, 0)),
+        (ran_out, [0, 0, 1, 0], 2, (0, 0)),
+        (dropped, [0, 0, 0, 1], 1, (0, 0)),
+    ] {
+        let world = shared(&script);
+        let tally = world.machine.tally().sharing();
+        assert_eq!(PromiseEnd::ALL.map(|end| tally.promises(end)), ended, "{script}");
+        assert_eq!((tally.summons(), tally.searches()), (1, searches), "{script}");
+        assert_eq!((tally.arrived(), tally.departed()), moved, "{script}");
+    }
 }

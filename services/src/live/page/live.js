@@ -196,6 +196,15 @@ function showNumbers({ now, hour }) {
   $('links').textContent = `on ${counted(now.links, 'link')}`;
 }
 
+/** Only where pools are shared there is one. */
+function showEngine({ engine }) {
+  $('engine').hidden = engine === null;
+  if (engine === null) return;
+  const { awaySeconds, why, queued } = engine;
+  const state = awaySeconds === null ? 'up' : `away for ${lasting(awaySeconds)} (${why})`;
+  $('engine').textContent = `engine: ${state}, ${counted(queued, 'request')} waiting`;
+}
+
 /** @param {string} state For styles. @param {string} words @param {string} [title] */
 function say(state, words, title = words) {
   const element = $('state');
@@ -214,11 +223,13 @@ function show(answer) {
   $('main').hidden = false;
   document.body.classList.remove('stale');
   showNumbers(answer);
+  showEngine(answer);
   listGateways(answer);
   draw();
   const title = `${number(now.waiting)} waiting, ${counted(now.rooms, 'room')}`;
   const lacking = answer.gateways.filter(isAlarming).length;
   if (answer.draining) say('draining', 'draining');
+  else if (answer.engine && answer.engine.awaySeconds !== null) say('lacking', 'the engine is away', `Engine away: ${title}`);
   else if (now.links === 0) say('lacking', 'no gateway is linked');
   else if (lacking > 0) say('lacking', `${counted(lacking, 'gateway')} without all links`, `Links missing: ${title}`);
   else say('serving', 'serving', title);
