@@ -7,7 +7,7 @@ use duet_proto::time::Time;
 
 use crate::machine::Breach;
 use crate::reports::{Filed, Subject};
-use crate::sessions::SessionKey;
+use crate::sessions::{SessionKey, State};
 use crate::{Event, Matchmaker, Output, Party, Quarantined, Report};
 
 /// What a report says.
@@ -41,6 +41,10 @@ impl Matchmaker {
         self.sessions[session].block(reported.client);
         if let (Some(one), Some(other)) = (&reporter.user, &reported.user) {
             self.blocks.add(one, other, self.config.block_for, now);
+        }
+        if self.config.shares_pools && matches!(self.sessions[session].state, State::Waiting) {
+            // What is kept of its ticket elsewhere does not know of it.
+            self.ask_engine(session, now);
         }
         let filed = self.reports.file(Subject::from(&reporter), Subject::from(&reported), now);
         if filed == Filed::Ignored {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use duet_gateway::server::{Ended, Gateway, Matchmakers, MemoryDialer, Settings, Verifier, bind};
-use duet_matchmaker::server::{LogFilter, PortConfig, Replica};
+use duet_matchmaker::server::{LogFilter, PortConfig, Registry, RegistrySettings, Replica};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -120,7 +120,13 @@ pub(crate) fn matchmaker(telemetry: &Telemetry, args: cli::Matchmaker) -> Result
         let (name, config) = (args.matchmaker.name(), args.matchmaker.config(args.link.queue()));
         let replica = match engine {
             None => Replica::start_traced(name, config, telemetry.spans()),
-            Some(engine) => Replica::start_sharing(name, config, telemetry.spans(), engine),
+            Some(engine) => {
+                let registry =
+                    RegistrySettings { event_backlog: config.event_backlog, ..RegistrySettings::new(engine.clone()) };
+                let replica = Replica::start_sharing(name, config, telemetry.spans(), engine);
+                Registry::start(&replica, registry);
+                replica
+            }
         };
         let counts = Counts::default();
         let webhooks = webhooks.map(|settings| Webhooks::start(settings, replica.events(), counts.clone()));

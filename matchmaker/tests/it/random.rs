@@ -132,9 +132,12 @@ impl Run {
         let said = self.world.feed(event.clone(), self.now);
         let (mut lines, mut expected) = (said.clone(), self.oracle.feed(event.clone(), self.now));
         if self.world.asks_an_engine() {
-            // What it says, it says after all else.
-            lines.sort();
-            expected.sort();
+            // What it says, it says after all else; and of those who become wide together one hears its position before another has
+            // found somebody.
+            for lines in [&mut lines, &mut expected] {
+                lines.iter_mut().for_each(|line| *line = without_position_if_widened(line));
+                lines.sort();
+            }
         }
         assert_eq!(lines, expected, "after {event:?} at {:?}", self.now);
         self.judge.hears(&said);
@@ -222,6 +225,15 @@ impl Run {
             Number::Gap => (person.ticket, sent + 2),
         };
         Some(Event::Frame(client, Act::Forward { ticket, seq }))
+    }
+}
+
+fn without_position_if_widened(line: &str) -> String {
+    match line.split_once(" at ") {
+        Some((before, after)) if after.ends_with(" widened") => {
+            format!("{before} {}", after.split_once(' ').expect("it says how long").1)
+        }
+        _ => line.to_owned(),
     }
 }
 

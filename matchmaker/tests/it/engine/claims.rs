@@ -31,6 +31,7 @@ fn a_ticket_comes_back_as_it_was_kept_but_older() {
     engine.pass(1_500);
     let asked = Request::Seek(Box::new(seek(ticket('b'))));
     let Some(Reply::Found { waiter, .. }) = engine.ask(&asked) else { panic!("nobody is found") };
+    kept.cares_for = Duration::from_millis(3_500);
     kept.waited = Duration::from_millis(3_500);
     kept.recent[0].1 = Duration::from_millis(10_500);
     assert_eq!(*waiter, kept);
