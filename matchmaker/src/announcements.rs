@@ -8,6 +8,7 @@ use duet_proto::frame::{self, Attach, Doing, Down, DownFrame, InRoom, Join, Part
 use duet_proto::ids::{SessionNumber, TicketNumber};
 use duet_proto::time::Time;
 
+use crate::frames::PoolLimit;
 use crate::machine::Breach;
 use crate::resumable::Resumable;
 use crate::sessions::{Known, Session, SessionKey, State, Wish};
@@ -76,7 +77,7 @@ impl Matchmaker {
             Doing::Idle => self.sessions[session].ticket.attempt = attach.attempt,
             Doing::Waiting(join) => {
                 self.take_to(session, client_seq);
-                self.join(session, join, now)?;
+                self.join(session, join, PoolLimit::IsPassed, now)?;
             }
             Doing::InRoom(announced) => self.hold(session, announced, now),
         }
@@ -166,7 +167,8 @@ impl Matchmaker {
                     let back = self.fair_return(&parting);
                     seekers.extend(self.dismiss(parting.survivor, PartnerLeftReason::Left, back, now));
                 }
-                self.sessions[session].wish = Some(Wish { wishes, turn, asked: now - waited });
+                self.sessions[session].wish =
+                    Some(Wish { wishes, turn, asked: now - waited, limit: PoolLimit::IsPassed });
                 self.place_all(seekers, now);
             }
             // No room can have come of an attempt that never came. Whatever the gateway took for one, it is over.
@@ -192,7 +194,7 @@ impl Matchmaker {
                 let turn = self.turn_since(asked);
                 let known = &mut self.sessions[session];
                 known.ticket.round = known.ticket.round.saturating_add(1);
-                known.wish.get_or_insert(Wish { wishes: join.wishes, turn, asked });
+                known.wish.get_or_insert(Wish { wishes: join.wishes, turn, asked, limit: PoolLimit::IsPassed });
                 self.place_all(vec![session], now);
             }
             (Doing::Waiting(_), state) => self.tell_again(session, state, now),

@@ -15,12 +15,14 @@ pub(crate) struct Blocks {
     limit: usize,
     until: BTreeMap<Pair, Time>,
     by_end: BTreeSet<(Time, Pair)>,
+    /// By each of the two.
+    others: BTreeMap<Arc<str>, BTreeSet<Arc<str>>>,
 }
 
 impl Blocks {
     /// Keeps no more than that many: then the one that would end first is let go.
     pub(crate) fn new(limit: usize) -> Self {
-        Blocks { limit, until: BTreeMap::new(), by_end: BTreeSet::new() }
+        Blocks { limit, until: BTreeMap::new(), by_end: BTreeSet::new(), others: BTreeMap::new() }
     }
 
     /// The two don't meet for a time; of two times the one that ends later counts.
@@ -32,6 +34,9 @@ impl Blocks {
         }
         self.remove(one, other);
         self.until.insert(pair.clone(), until);
+        for (one, other) in [(&pair.0, &pair.1), (&pair.1, &pair.0)] {
+            self.others.entry(one.clone()).or_default().insert(other.clone());
+        }
         self.by_end.insert((until, pair));
         if self.until.len() > self.limit {
             self.drop_first();
@@ -42,6 +47,7 @@ impl Blocks {
     pub(crate) fn remove(&mut self, one: &Arc<str>, other: &Arc<str>) -> bool {
         let pair = pair(one, other);
         let Some(until) = self.until.remove(&pair) else { return false };
+        self.part(&pair);
         self.by_end.remove(&(until, pair))
     }
 
@@ -52,6 +58,13 @@ impl Blocks {
         }
         let (Some(one), Some(other)) = (one, other) else { return false };
         self.until.get(&pair(one, other)).is_some_and(|until| *until > now)
+    }
+
+    /// Whom a user must not meet, up to [`OF_ONE`] of them.
+    pub(crate) fn of(&self, user: &Arc<str>, now: Time) -> Vec<Arc<str>> {
+        let Some(others) = self.others.get(user) else { return Vec::new() };
+        let holds = |other: &&Arc<str>| self.holds_between(Some(user), Some(other), now);
+        others.iter().filter(holds).take(OF_ONE).cloned().collect()
     }
 
     /// How many there are.
@@ -68,6 +81,17 @@ impl Blocks {
     fn drop_first(&mut self) {
         if let Some((_, pair)) = self.by_end.pop_first() {
             self.until.remove(&pair);
+            self.part(&pair);
+        }
+    }
+
+    fn part(&mut self, (one, other): &Pair) {
+        for (one, other) in [(one, other), (other, one)] {
+            let Some(others) = self.others.get_mut(one) else { continue };
+            others.remove(other);
+            if others.is_empty() {
+                self.others.remove(one);
+            }
         }
     }
 }
@@ -75,6 +99,9 @@ impl Blocks {
 fn pair(one: &Arc<str>, other: &Arc<str>) -> Pair {
     if one <= other { (one.clone(), other.clone()) } else { (other.clone(), one.clone()) }
 }
+
+/// How many of those that one user must not meet go with its ticket. The others are found out when the two are to meet.
+const OF_ONE: usize = 256;
 
 #[cfg(test)]
 mod tests {
@@ -94,8 +121,10 @@ mod tests {
         assert!(blocks.holds_between(Some(&bob), Some(&ann), second(9)));
         assert!(!blocks.holds_between(Some(&ann), None, second(9)));
         assert!(!blocks.holds_between(Some(&ann), Some(&bob), second(10)));
+        assert_eq!(blocks.of(&ann, second(9)), [bob.clone()]);
+        assert_eq!(blocks.of(&bob, second(10)), []);
         assert!(blocks.remove(&ann, &bob) && !blocks.remove(&ann, &bob));
-        assert_eq!((blocks.len(), blocks.by_end.len()), (0, 0));
+        assert_eq!((blocks.len(), blocks.by_end.len(), blocks.others.len()), (0, 0, 0));
     }
 
     #[test]

@@ -45,6 +45,8 @@ pub struct Config {
     pub max_blocks: usize,
     /// When somebody who is reported a lot is kept from others.
     pub quarantine: QuarantineConfig,
+    /// Whether the pools are shared with other replicas, by an engine that finds who suits whom.
+    pub shares_pools: bool,
     /// What may wait for a link's gateway. One that is too slow for it is let go of, and the heaviest of its sessions end.
     pub link_queue: Limits,
     /// Events that a subscriber may be behind by, and that are kept for watchers who come back.
@@ -76,6 +78,7 @@ impl Default for Config {
             block_for: Duration::from_secs(30 * 24 * 3600),
             max_blocks: 1_000_000,
             quarantine: QuarantineConfig::default(),
+            shares_pools: false,
             link_queue: QUEUE_LIMITS,
             event_backlog: 4_096,
             report_window: Duration::from_secs(60),

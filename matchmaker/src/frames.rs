@@ -16,6 +16,15 @@ use crate::sessions::{Known, SessionKey, State, Wish};
 use crate::tally::WaitEnd;
 use crate::{Config, Matchmaker};
 
+/// Whether a pool that is full refuses a wish that nobody suits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PoolLimit {
+    /// It does: the session comes in by itself.
+    Holds,
+    /// It does not: the session was in it, or is put back.
+    IsPassed,
+}
+
 impl Matchmaker {
     /// A frame of an attached session. `client_seq` says how far its client's messages have come with it.
     pub(crate) fn handle(&mut self, session: SessionKey, client_seq: u64, kind: Up, now: Time) -> Result<(), Breach> {
@@ -86,35 +95,51 @@ impl Matchmaker {
 
     /// Asks for a partner by itself. A pool that can't take one more has to have somebody at once.
     fn ask(&mut self, session: SessionKey, join: Join, now: Time) -> Result<(), Breach> {
-        let Some(reason) = self.refusal(session, &join.wishes.pool) else { return self.join(session, join, now) };
+        let enters = self.enters(session, &join.wishes.pool);
+        let reason = if enters { self.refusal(&join.wishes.pool) } else { None };
+        let limit = if enters { PoolLimit::Holds } else { PoolLimit::IsPassed };
+        // How many wait in a shared pool is for the engine to say.
+        let Some(reason) = reason.filter(|reason| !(self.config.shares_pools && *reason == PoolRefusal::Full)) else {
+            return self.join(session, join, limit, now);
+        };
         self.raise(session, join.attempt)?;
         self.unqueue(session);
         self.rested.push(self.sessions[session].client);
         let turn = self.turn_since(now);
-        self.sessions[session].wish = Some(Wish { wishes: join.wishes, turn, asked: now });
+        self.sessions[session].wish = Some(Wish { wishes: join.wishes, turn, asked: now, limit: PoolLimit::IsPassed });
         let may_meet = reason == PoolRefusal::Full;
         match if may_meet { self.seek(session, now) } else { Sought::Nobody(None) } {
             Sought::Found(waiter) => self.pair(session, waiter, now),
-            Sought::Nobody(_) => {
-                self.tally.wait_ended(WaitEnd::Refused, now.since(self.sessions[session].wish().turn.queued));
-                self.tell(session, Down::PoolFull { ticket: self.sessions[session].ticket, reason });
-            }
+            Sought::Nobody(_) => self.refuse(session, reason, now),
         }
         Ok(())
     }
 
-    /// Why a pool does not take a session. Who is in it stays.
-    fn refusal(&self, session: SessionKey, name: &PoolName) -> Option<PoolRefusal> {
+    /// Tells a session that its pool is full, and takes it out of it.
+    pub(crate) fn refuse_full(&mut self, session: SessionKey, now: Time) {
+        self.rested.push(self.sessions[session].client);
+        self.unqueue(session);
+        self.refuse(session, PoolRefusal::Full, now);
+    }
+
+    fn refuse(&mut self, session: SessionKey, reason: PoolRefusal, now: Time) {
+        self.tally.wait_ended(WaitEnd::Refused, now.since(self.sessions[session].wish().turn.queued));
+        self.tell(session, Down::PoolFull { ticket: self.sessions[session].ticket, reason });
+    }
+
+    /// Whether a session comes into a pool: who is in it stays.
+    fn enters(&self, session: SessionKey, name: &PoolName) -> bool {
         let known = &self.sessions[session];
-        let enters = match known.state {
+        match known.state {
             State::Idle => true,
             State::Waiting => known.wish().wishes.pool != *name,
             State::InRoom(_) | State::InHalfRoom(_) => false,
-        };
-        let Config { pools, max_pools, max_waiting_per_pool: most, .. } = &self.config;
-        if !enters {
-            return None;
         }
+    }
+
+    /// Why a pool takes nobody in.
+    fn refusal(&self, name: &PoolName) -> Option<PoolRefusal> {
+        let Config { pools, max_pools, max_waiting_per_pool: most, .. } = &self.config;
         if pools.as_ref().is_some_and(|listed| !listed.contains(name)) {
             return Some(PoolRefusal::Unlisted);
         }
@@ -131,7 +156,7 @@ impl Matchmaker {
     }
 
     /// Asks for a partner. Whoever waits keeps its turn; whoever is in a room declines it, and both go back to their turns.
-    pub(crate) fn join(&mut self, session: SessionKey, join: Join, now: Time) -> Result<(), Breach> {
+    pub(crate) fn join(&mut self, session: SessionKey, join: Join, limit: PoolLimit, now: Time) -> Result<(), Breach> {
         self.raise(session, join.attempt)?;
         let (turn, asked) = match self.sessions[session].state {
             State::Idle => (self.turn_since(now - join.waited), now - join.waited),
@@ -145,7 +170,7 @@ impl Matchmaker {
         if let Some(parting) = self.rest(session, PartnerLeftReason::Left, now) {
             seekers.extend(self.dismiss(parting.survivor, PartnerLeftReason::Left, Return::ToItsPlace, now));
         }
-        self.sessions[session].wish = Some(Wish { wishes: join.wishes, turn, asked });
+        self.sessions[session].wish = Some(Wish { wishes: join.wishes, turn, asked, limit });
         self.place_all(seekers, now);
         Ok(())
     }
@@ -162,7 +187,7 @@ impl Matchmaker {
             seekers.extend(self.dismiss(parting.survivor, PartnerLeftReason::Next, self.fair_return(&parting), now));
         }
         let turn = kept.unwrap_or_else(|| self.turn_since(now));
-        self.sessions[session].wish = Some(Wish { wishes, turn, asked: now });
+        self.sessions[session].wish = Some(Wish { wishes, turn, asked: now, limit: PoolLimit::IsPassed });
         self.place_all(seekers, now);
         Ok(())
     }

@@ -11,6 +11,7 @@ use duet_proto::ids::{ClientId, RoomId};
 use duet_proto::time::Time;
 
 use crate::deadlines::Timer;
+use crate::frames::PoolLimit;
 use crate::matching::Return;
 use crate::rooms::{Member, Room};
 use crate::sessions::{LastPartner, SessionKey, State, Wish};
@@ -130,7 +131,7 @@ impl Matchmaker {
         let asked = now - join.waited;
         let turn = self.turn_since(asked);
         self.sessions[session].ticket = ticket;
-        self.sessions[session].wish = Some(Wish { wishes: join.wishes, turn, asked });
+        self.sessions[session].wish = Some(Wish { wishes: join.wishes, turn, asked, limit: PoolLimit::IsPassed });
     }
 
     /// Makes the room again of its two sides. It counts as begun now: whoever is left over soon keeps the place it has

@@ -35,6 +35,7 @@ mod resuming;
 mod rooms;
 mod seeking;
 mod sessions;
+mod sharing;
 mod suitability;
 mod taking;
 mod tally;

@@ -23,6 +23,7 @@ use crate::reports::Reports;
 use crate::resuming::Held;
 use crate::rooms::Rooms;
 use crate::sessions::{Session, SessionKey, Sessions};
+use crate::sharing::Sharing;
 use crate::tally::Tally;
 use crate::{Change, Config, LinkKey, Output};
 
@@ -73,6 +74,7 @@ pub struct Matchmaker {
     pub(crate) reports_counted: u64,
     pub(crate) ignored_reports: u64,
     pub(crate) quarantines: u64,
+    pub(crate) sharing: Sharing,
 }
 
 /// Which rule of `signaling.proto` a gateway broke.
@@ -107,6 +109,7 @@ impl Matchmaker {
             reports_counted: 0,
             ignored_reports: 0,
             quarantines: 0,
+            sharing: Sharing::default(),
         }
     }
 
@@ -129,6 +132,14 @@ impl Matchmaker {
         }
         let UpFrame { session: number, client_seq, kind } = frame;
         let done = match (self.links.session(link, number), kind) {
+            (_, Up::Departed { client }) => {
+                self.depart(link, client, now);
+                Ok(())
+            }
+            (_, Up::Stays { client, ticket }) => {
+                self.stays(client, ticket, now);
+                Ok(())
+            }
             (None, Up::Attach(attach)) => self.attach(link, number, *attach, now),
             (Some(session), kind) => self.handle(session, client_seq, kind, now),
             // It has ended, or lives elsewhere, and the gateway has not heard of it yet.
@@ -176,7 +187,9 @@ impl Matchmaker {
                     if let Some(standing) = waiter.and_then(|waiter| self.sessions[waiter].standing.as_mut()) {
                         standing.due = None;
                     }
-                    retries.push(client);
+                    if !waiter.is_some_and(|waiter| self.tell_late(waiter, now)) {
+                        retries.push(client);
+                    }
                 }
                 Timer::Retry { presser, .. } => retries.push(presser),
             }
@@ -237,9 +250,14 @@ impl Matchmaker {
         self.links.is_up(self.sessions[session].link)
     }
 
-    /// Forgets a session that does nothing any more.
+    /// Forgets a session that has ended.
     pub(crate) fn remove_session(&mut self, session: SessionKey) {
         self.note(session, Change::Ended);
+        self.forget_session(session);
+    }
+
+    /// Forgets a session that does nothing any more here.
+    pub(crate) fn forget_session(&mut self, session: SessionKey) {
         self.close_window(session);
         self.tell_former(session, 0);
         let session = self.sessions.remove(session);

@@ -151,6 +151,10 @@ impl Matchmaker {
     pub(crate) fn place_all(&mut self, mut seekers: Vec<SessionKey>, now: Time) {
         seekers.sort_unstable_by_key(|seeker| self.served(self.sessions[*seeker].wish()));
         for seeker in seekers {
+            if self.config.shares_pools {
+                self.queue_shared(seeker, now);
+                continue;
+            }
             match self.seek(seeker, now) {
                 Sought::Found(waiter) => self.pair(seeker, waiter, now),
                 Sought::Nobody(come_to) => {
@@ -172,6 +176,11 @@ impl Matchmaker {
         }
         for seeker in due {
             if !matches!(self.sessions[seeker].state, State::Waiting) {
+                continue;
+            }
+            if self.config.shares_pools {
+                self.ask_engine(seeker, now);
+                self.arm(seeker);
                 continue;
             }
             match self.seek(seeker, now) {
@@ -203,10 +212,15 @@ impl Matchmaker {
         let both = [seeker, waiter];
         let members = both.map(Member::new);
         let room = self.open_room(Room { id, pool: pool.clone(), created: now, members }, now);
+        if self.config.shares_pools {
+            self.settle_with_engine(seeker, waiter, now);
+        }
         for session in both {
             if matches!(self.sessions[session].state, State::Waiting) {
                 self.unqueue(session);
-                self.pools.count_taken(&pool, now);
+                if !self.config.shares_pools {
+                    self.pools.count_taken(&pool, now);
+                }
             }
             self.sessions[session].state = State::InRoom(room);
         }

@@ -2,6 +2,7 @@
 
 use duet_proto::frame::DownFrame;
 
+use crate::engine::Request;
 use crate::{Event, LinkKey};
 
 /// One thing to do.
@@ -30,4 +31,7 @@ pub enum Output {
     },
     /// Tell whoever wants to hear of it.
     Event(Box<Event>),
+    /// Ask the engine, after all that it was asked before. What it says to a search goes to [`crate::Matchmaker::handle_engine`]. Comes
+    /// only from a machine that shares its pools.
+    Engine(Box<Request>),
 }

@@ -28,11 +28,13 @@ pub(crate) struct Pool {
     lanes: Lanes,
     talking: usize,
     pace: Pace,
+    /// If the pool is shared: how many of its waiters have found partners, ever, as the engine has told last.
+    taken: Option<u64>,
 }
 
 impl Pool {
     pub(crate) fn new(now: Time) -> Self {
-        Pool { order: Ranks::default(), lanes: Lanes::default(), talking: 0, pace: Pace::new(now) }
+        Pool { order: Ranks::default(), lanes: Lanes::default(), talking: 0, pace: Pace::new(now), taken: None }
     }
 
     /// A session waits. It can't be met yet.
@@ -75,6 +77,14 @@ impl Pool {
         self.pace.count(now);
     }
 
+    /// So many waiters, of all replicas, have found partners.
+    pub(crate) fn catch_up(&mut self, taken: u64, now: Time) {
+        let before = self.taken.replace(taken).unwrap_or(taken);
+        for _ in before..taken.min(before + CAUGHT_UP_AT_ONCE) {
+            self.pace.count(now);
+        }
+    }
+
     /// Two begin to talk.
     pub(crate) fn begin_talk(&mut self) {
         self.talking += 2;
@@ -105,3 +115,6 @@ impl Pool {
         self.order.len() == 0 && self.talking == 0
     }
 }
+
+/// Who hears of more at once than that has not heard of the pool for long.
+const CAUGHT_UP_AT_ONCE: u64 = 10_000;

@@ -81,6 +81,11 @@ impl Pools {
         self.open(key, now).count_taken(now);
     }
 
+    /// So many waiters of a shared pool have found partners, ever.
+    pub(crate) fn catch_up(&mut self, key: &PoolKey, taken: u64, now: Time) {
+        self.open(key, now).catch_up(taken, now);
+    }
+
     /// A pool with somebody in it.
     pub(crate) fn get(&self, key: &PoolKey) -> Option<&Pool> {
         self.by_key.get(key)

@@ -119,6 +119,11 @@ impl Matchmaker {
         PoolKey { name, quarantined }
     }
 
+    /// In which pool a waiter stands.
+    pub(crate) fn standing_pool(&self, waiter: SessionKey) -> PoolKey {
+        stand(&self.sessions, waiter).0
+    }
+
     /// Until when a session meets only others in quarantine.
     pub(crate) fn quarantined_until(&self, session: SessionKey, now: Time) -> Option<Time> {
         if !self.reports.has_quarantined() {
@@ -188,6 +193,7 @@ impl Matchmaker {
         if !matches!(self.sessions[session].state, State::Waiting) {
             return;
         }
+        self.withdraw(session);
         self.disarm(session);
         let (key, stand) = stand(&self.sessions, session);
         let was_shown = self.sessions[session].standing.as_ref().is_some_and(|standing| standing.is_shown);
@@ -225,4 +231,4 @@ const PROBES: usize = 64;
 /// Absent waiters that are cleared out of the way at a time, beside those.
 const ABSENT_AT_ONCE: usize = 1024;
 /// When who has seen only a part of a lane goes on.
-const SEARCH_AGAIN: Duration = Duration::from_secs(1);
+pub(crate) const SEARCH_AGAIN: Duration = Duration::from_secs(1);

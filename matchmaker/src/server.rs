@@ -8,6 +8,7 @@ mod administration;
 mod answers;
 mod clock;
 mod desk;
+mod engine_queue;
 mod events;
 mod figures;
 mod filter;

@@ -11,9 +11,11 @@ use duet_proto::time::Time;
 use duet_proto::token::TokenHash;
 use slab::Slab;
 
+use crate::frames::PoolLimit;
 use crate::pool::Turn;
 use crate::resumable::Resumable;
 use crate::rooms::RoomKey;
+use crate::sharing::Asked;
 use crate::suitability::Lately;
 use crate::{LinkKey, Party};
 
@@ -82,6 +84,8 @@ pub(crate) struct Wish {
     pub(crate) turn: Turn,
     /// When it began to insist on what it wishes for.
     pub(crate) asked: Time,
+    /// Whether a full pool may still refuse it.
+    pub(crate) limit: PoolLimit,
 }
 
 /// How a session stands in its queue.
@@ -108,6 +112,8 @@ pub(crate) struct Standing {
     pub(crate) told_every: Duration,
     /// The position and the estimate that it was told last.
     pub(crate) told: (u64, Option<Duration>),
+    /// If the pool is shared: how it stands with the engine.
+    pub(crate) asked: Option<Box<Asked>>,
     /// The first of all these moments, for which there is a timer.
     pub(crate) due: Option<Time>,
 }

@@ -21,6 +21,10 @@ impl Matchmaker {
             return;
         }
         down.state = LinkState::Down { since: now, until };
+        let sessions: Vec<_> = self.links.sessions(link).collect();
+        for session in sessions {
+            self.withdraw(session);
+        }
         self.deadlines.add(until, Timer::Grace(link));
         self.stop_waiting_for(link, now);
     }

@@ -12,10 +12,26 @@ use crate::Matchmaker;
 use crate::deadlines::Timer;
 use crate::pools::{PoolKey, Stand};
 use crate::sessions::{SessionKey, Standing, State};
+use crate::sharing::{Asked, TOLD_WITHIN};
 
 impl Matchmaker {
     /// Puts a session into its queue, and tells it so. It is still to be armed.
     pub(crate) fn queue(&mut self, session: SessionKey, now: Time) {
+        self.enqueue(session, now);
+        self.tell_queued(session, now);
+    }
+
+    /// Tells a session that it waits.
+    pub(crate) fn tell_queued(&mut self, session: SessionKey, now: Time) {
+        if let Some(asked) = &mut self.standing_mut(session).asked {
+            (asked.tell_by, asked.news) = (None, None);
+        }
+        self.tell_standing(session, now);
+        self.note_waiting(session);
+    }
+
+    /// Puts a session into its queue without a word.
+    pub(crate) fn enqueue(&mut self, session: SessionKey, now: Time) {
         let released_at = self.quarantined_until(session, now);
         let quarantined = released_at.is_some();
         let is_shown = self.is_present(session);
@@ -38,6 +54,7 @@ impl Matchmaker {
             tell_at: (!news_after.is_zero()).then(|| now + news_after),
             told_every: news_after,
             told: (0, None),
+            asked: self.config.shares_pools.then(|| Box::new(Asked::told_by(now + TOLD_WITHIN))),
             due: None,
         };
         let key = PoolKey { name: wish.wishes.pool.clone(), quarantined };
@@ -46,8 +63,6 @@ impl Matchmaker {
         self.pools.insert(&key, stand, is_shown, now);
         let known = &mut self.sessions[session];
         (known.state, known.standing) = (State::Waiting, Some(Box::new(standing)));
-        self.tell_standing(session, now);
-        self.note_waiting(session);
     }
 
     /// Something is due for some who wait, or somebody may have become free for them. The older choose first.
@@ -63,7 +78,13 @@ impl Matchmaker {
             };
             if is_out_of_place {
                 self.unqueue(*session);
-                self.queue(*session, now);
+                self.enqueue(*session, now);
+                if !self.config.shares_pools {
+                    self.tell_queued(*session, now);
+                }
+            }
+            if self.config.shares_pools {
+                self.wake_shared(*session, now);
             }
             if self.standing(*session).widens_at.is_some_and(|at| at <= now) {
                 self.widen(*session);
@@ -75,28 +96,41 @@ impl Matchmaker {
         self.retry(sessions.clone(), now);
         for session in sessions {
             if matches!(self.sessions[session].state, State::Waiting) {
-                self.tell_news(session, widened.contains(&session), now);
+                let has_widened = widened.contains(&session);
+                let is_due = self.take_due_news(session, now);
+                match &mut self.standing_mut(session).asked {
+                    // The engine has just been asked.
+                    Some(asked) if has_widened || is_due => {
+                        asked.news = Some(has_widened || asked.news == Some(true));
+                    }
+                    Some(_) => {}
+                    None if has_widened || is_due => self.tell_news(session, has_widened, now),
+                    None => {}
+                }
                 self.arm(session);
             }
         }
     }
 
-    /// Tells a waiter how it stands, if that is much different from what it was told, or it has become wide.
-    fn tell_news(&mut self, session: SessionKey, has_widened: bool, now: Time) {
-        let (told, is_due) = {
-            let standing = self.standing(session);
-            (standing.told, standing.tell_at.is_some_and(|at| at <= now))
-        };
+    /// Whether it is time to tell a waiter how it stands; if so, the next time is later.
+    fn take_due_news(&mut self, session: SessionKey, now: Time) -> bool {
+        let standing = self.standing_mut(session);
+        let is_due = standing.tell_at.is_some_and(|at| at <= now);
         if is_due {
-            let standing = self.standing_mut(session);
             standing.told_every = (standing.told_every * 2).min(NEWS_AT_LEAST_EVERY);
             standing.tell_at = Some(now + standing.told_every);
         }
+        is_due
+    }
+
+    /// Tells a waiter how it stands, if that is much different from what it was told, or in any case: it has become wide.
+    pub(crate) fn tell_news(&mut self, session: SessionKey, in_any_case: bool, now: Time) {
+        let told = self.standing(session).told;
         let differs = || {
             let (position, estimate) = self.outlook(session, now);
             is_much(told.0 as f64, position as f64) || estimates_differ(told.1, estimate)
         };
-        if has_widened || (is_due && self.is_present(session) && differs()) {
+        if in_any_case || (self.is_present(session) && differs()) {
             self.tell_standing(session, now);
         }
     }
@@ -123,7 +157,9 @@ impl Matchmaker {
     /// A waiter's position, and for how much longer it will wait.
     fn outlook(&self, session: SessionKey, now: Time) -> (u64, Option<Duration>) {
         let pool = self.pools.get(&self.pool_key(session, now)).expect("a pool lasts while somebody waits in it");
-        let position = pool.position(self.standing(session).turn);
+        let standing = self.standing(session);
+        let by_engine = standing.asked.as_ref().and_then(|asked| asked.position);
+        let position = by_engine.unwrap_or_else(|| pool.position(standing.turn));
         (position, pool.estimate(position, now))
     }
 
@@ -133,7 +169,8 @@ impl Matchmaker {
         let standing = self.standing_mut(session);
         let due =
             [standing.released_at, standing.widens_at, standing.past_caring_at, standing.search_at, standing.tell_at];
-        let due = due.into_iter().flatten().min();
+        let asked = standing.asked.as_ref().and_then(|asked| asked.due());
+        let due = due.into_iter().flatten().chain(asked).min();
         let armed = std::mem::replace(&mut standing.due, due);
         if armed != due {
             if let Some(at) = armed {

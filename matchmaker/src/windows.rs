@@ -32,6 +32,7 @@ impl Matchmaker {
         let Some((client, resumable)) = self.sessions[session].resumable_mut() else { return };
         resumable.detached_until = Some(until);
         self.deadlines.add(until, Timer::Window(client));
+        self.withdraw(session);
         self.tell_presence(session);
         self.note(session, Change::Detached);
     }

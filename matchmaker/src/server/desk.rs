@@ -10,6 +10,7 @@ use duet_proto::spans::Spans;
 use duet_proto::time::Time;
 use tokio::sync::oneshot;
 
+use super::engine_queue::EngineQueue;
 use super::events::Events;
 use super::gateways::Gateways;
 use super::link::LinkEnd;
@@ -31,6 +32,8 @@ pub(crate) struct Desk {
     pub(crate) gateways: Gateways,
     pub(crate) waits: Arc<Waits>,
     spans: MatchSpans,
+    /// Where what the machine asks of the engine goes, if it shares its pools.
+    engine: Option<EngineQueue>,
 }
 
 /// Where a link's frames and its end go.
@@ -43,7 +46,13 @@ struct Outlet {
 }
 
 impl Desk {
-    pub(crate) fn new(machine: Matchmaker, link_queue: Limits, event_backlog: usize, spans: Option<Spans>) -> Self {
+    pub(crate) fn new(
+        machine: Matchmaker,
+        link_queue: Limits,
+        event_backlog: usize,
+        spans: Option<Spans>,
+        engine: Option<EngineQueue>,
+    ) -> Self {
         Desk {
             machine,
             link_queue,
@@ -54,6 +63,7 @@ impl Desk {
             waits: Arc::default(),
             spans: MatchSpans::new(spans),
             gateways: Gateways::default(),
+            engine,
         }
     }
 
@@ -109,6 +119,11 @@ impl Desk {
                     }
                     Output::LinkRefused { link, reason } => self.end(link, LinkEnd::Refused(reason.into()), now),
                     Output::LinkReplaced { link } => self.end(link, LinkEnd::Replaced, now),
+                    Output::Engine(request) => {
+                        if let Some(engine) = &self.engine {
+                            engine.ask(*request);
+                        }
+                    }
                     Output::Event(event) => {
                         log_event(&event);
                         if let Event::Matched(made) = &*event {

@@ -74,7 +74,7 @@ impl Replica {
         let hello = MatchmakerHello { replica: name.into(), boot: BootId::from_random(random()), engine: None };
         let link_queue = config.link_queue;
         let desk =
-            Desk::new(Matchmaker::new(config.clone(), random()), link_queue, config.event_backlog, spans.clone());
+            Desk::new(Matchmaker::new(config.clone(), random()), link_queue, config.event_backlog, spans.clone(), None);
         let (waits, desk) = (desk.waits.clone(), Mutex::new(desk));
         let (leaving, drain) = (watch::Sender::new(false), watch::Sender::new(false));
         let rearm = Arc::new(Notify::new());

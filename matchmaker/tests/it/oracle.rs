@@ -114,6 +114,8 @@ impl Oracle {
             Event::Frame(name, act) => self.act(name, act, now),
             Event::AttachResumable(..) | Event::Speak(..) => unreachable!("here nobody is resumable"),
             Event::Timeout => self.time_out(now),
+            // It stands for all replicas and their engine at once.
+            Event::Engine(_) | Event::Roam(_) => unreachable!("there is no other replica"),
         }
         std::mem::take(&mut self.lines)
     }

@@ -13,7 +13,7 @@ use duet_proto::frame::CallOutcome;
 use duet_proto::ids::{ClientId, TicketNumber};
 use duet_proto::time::Time;
 
-use crate::world::{Act, Claim, Event, Speech, Was, World, client_id};
+use crate::world::{Act, Claim, Event, Roaming, Says, Speech, Was, World, client_id};
 
 mod ending;
 mod forwarding;
@@ -24,6 +24,7 @@ mod recovery;
 mod reporting;
 mod resuming;
 mod resumption;
+mod sharing;
 mod tally;
 mod wishes;
 
@@ -56,6 +57,19 @@ fn script_with(config: Config, text: &str) -> World {
     world
 }
 
+fn said(words: &[&str]) -> Says {
+    match *words {
+        ["waits", who, of, "at", position] => Says::Waits(only_char(who), ticket(of), position.parse().unwrap()),
+        ["found", who, of, whom, its, link] => {
+            Says::Found(only_char(who), ticket(of), only_char(whom), ticket(its), link.parse().unwrap())
+        }
+        ["claimed", who, of] => Says::Claimed(only_char(who), ticket(of)),
+        ["full", who, of] => Says::Full(only_char(who), ticket(of)),
+        ["nothing"] => Says::Nothing,
+        _ => panic!("the engine does not say {words:?}"),
+    }
+}
+
 fn event_named(text: &str) -> Event {
     let words: Vec<&str> = text.split(' ').collect();
     let client = only_char(words[0]);
@@ -68,6 +82,12 @@ fn event_named(text: &str) -> Event {
     let numbered = || (ticket(words[2]), words[3].parse().unwrap());
     match words[..] {
         ["timeout"] => Event::Timeout,
+        ["engine", ..] => Event::Engine(said(&words[1..])),
+        [_, "elsewhere", link] => Event::Roam(Roaming::Elsewhere(client, link.parse().unwrap())),
+        ["link", link, "departed", who] => Event::Roam(Roaming::Departed(only_char(who), link.parse().unwrap())),
+        ["link", link, "stays", who, of] => {
+            Event::Roam(Roaming::Stays(only_char(who), link.parse().unwrap(), ticket(of)))
+        }
         ["link", link, "up"] => Event::LinkUp(link.parse().unwrap()),
         ["link", link, "down"] => Event::LinkDown(link.parse().unwrap()),
         ["link", link, "overflows", fits] => Event::LinkOverflow(link.parse().unwrap(), fits.parse().unwrap()),

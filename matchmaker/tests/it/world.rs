@@ -17,8 +17,11 @@ use duet_proto::link::GatewayHello;
 use duet_proto::time::Time;
 
 mod resumable;
+mod sharing;
 
 pub(crate) use resumable::{Claim, Speech};
+use sharing::engine_line;
+pub(crate) use sharing::{Roaming, Says};
 
 pub(crate) struct World {
     pub(crate) machine: Matchmaker,
@@ -45,6 +48,8 @@ pub(crate) enum Event {
     /// A frame that says how far the client's messages have come with it, or that only a resumable session sends.
     Speak(char, u64, Speech),
     Timeout,
+    Engine(Says),
+    Roam(Roaming),
 }
 
 /// What an attached session was doing.
@@ -142,6 +147,8 @@ impl World {
                 self.frame(client, kind, now);
             }
             Event::Timeout => self.machine.handle_timeout(now),
+            Event::Engine(says) => self.hear(says, now),
+            Event::Roam(roaming) => self.roam(&roaming, now),
         }
         self.drain()
     }
@@ -153,12 +160,13 @@ impl World {
     }
 
     fn link_up(&mut self, link: u32, now: Time) {
-        let boot = BootId::from_random([self.boots.get(&link).copied().unwrap_or_default(); 16]);
+        let boot = boot_of(self.boots.get(&link));
         let key = self.machine.link_up(GatewayHello { gateway: format!("g{link}"), boot, worker: 0 }, now);
         self.links.insert(link, key);
     }
 
-    fn begin(&mut self, client: char, link: u32) {
+    /// A session on a link, which may be at another replica.
+    pub(crate) fn begin(&mut self, client: char, link: u32) {
         self.numbers += 1;
         self.sessions.insert(client, (link, SessionNumber(self.numbers)));
     }
@@ -207,6 +215,7 @@ impl World {
             }
             Output::LinkRefused { link, reason } => format!("{} refused: {reason}", self.link(link)),
             Output::LinkReplaced { link } => format!("{} replaced", self.links_ever(link)),
+            Output::Engine(request) => engine_line(*request),
             Output::Event(event) => match *event {
                 Happened::Matched(_) | Happened::RoomEnded(_) | Happened::SessionChanged(_) => return None,
                 Happened::Quarantined(quarantined) => {
@@ -311,6 +320,10 @@ impl World {
 
 pub(crate) fn client_id(client: char) -> ClientId {
     ClientId::from_random([client as u8; 16])
+}
+
+fn boot_of(count: Option<&u8>) -> BootId {
+    BootId::from_random([count.copied().unwrap_or_default(); 16])
 }
 
 fn letter(client: ClientId) -> char {

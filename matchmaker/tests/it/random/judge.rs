@@ -40,7 +40,11 @@ impl Judge {
                 }
             }
             Event::AttachResumable(..) | Event::Speak(..) => unreachable!("here nobody is resumable"),
-            Event::Attach(..) | Event::Timeout | Event::Frame(_, Act::Forward { .. } | Act::Ack { .. }) => {}
+            Event::Attach(..)
+            | Event::Timeout
+            | Event::Engine(_)
+            | Event::Roam(_)
+            | Event::Frame(_, Act::Forward { .. } | Act::Ack { .. }) => {}
         }
         let in_half = before.people.iter().filter(|person| matches!(person.place, Place::Half { .. }));
         self.half = in_half.map(|person| person.name).collect();
