@@ -3,6 +3,11 @@
 import re
 import subprocess
 
+# Of RFC 5737, for documentation.
+NOBODY = "192.0.2.1"
+BAD_SETTING, CANT_LISTEN = 64, 1
+PATIENCE_SECONDS = 20
+
 
 class Settings:
     """Those of one executable."""
@@ -23,6 +28,14 @@ class Settings:
     def unknown(self, verb, names):
         """Of these names of variables, those that nobody reads."""
         return set(names) - self.variables(verb) - self.everywhere
+
+    def problem(self, verb, values):
+        """What the executable says of values that make no sense. It listens nowhere: what it is told to listen on is nobody's address."""
+        moved = {name: f"{NOBODY}:{port(value)}" for name, value in values.items() if name.endswith("_LISTEN")}
+        environment = values | moved | ({"LISTEN_ADDRESS": NOBODY} if verb == "gateway" else {})
+        ended = subprocess.run([self.duet, verb], env=environment, capture_output=True, text=True, timeout=PATIENCE_SECONDS)
+        expect(f"duet {verb}", ended.returncode in (BAD_SETTING, CANT_LISTEN), f"ended with {ended.returncode}: {ended.stderr}")
+        return ended.stderr.strip() if ended.returncode == BAD_SETTING else None
 
 
 def port(address):
