@@ -116,7 +116,7 @@ fn expressions() -> Vec<String> {
 
 #[tokio::test]
 async fn the_dashboard_and_the_alerts_work_on_what_the_processes_say() {
-    let [first, second, third] = [free_address(), free_address(), free_address()];
+    let [first, second, third, fourth] = [free_address(), free_address(), free_address(), free_address()];
     let receiver = format!("http://{}/", free_address());
     let engine = RedisServer::start();
     let engine_url = engine.url();
@@ -125,15 +125,18 @@ async fn the_dashboard_and_the_alerts_work_on_what_the_processes_say() {
     let matchmaker =
         [&["matchmaker", "--grpc-listen", "127.0.0.1:0", "--metrics-listen", &third], &shares[..]].concat();
     let matchmaker = Duet::start(&[&matchmaker[..], &webhooks].concat());
+    // Nobody links to it: to Prometheus that is one that is idle.
+    let _idle = Duet::start(&["matchmaker", "--grpc-listen", "127.0.0.1:0", "--metrics-listen", &fourth]);
     let url = format!("http://{}", matchmaker.address("gRPC"));
     let gateway = |name, at| {
         let args = ["gateway", "--matchmaker-url", &url, "--gateway-name", name, "--metrics-listen", at];
         Duet::start(&[&args, GATEWAY].concat())
     };
     let gateways = [gateway("gateway-1", &first), gateway("gateway-2", &second)];
-    let places = [("gateway-1:9464", &*first), ("gateway-2:9464", &*second), ("matchmaker:9464", &*third)];
-    let prometheus = Prometheus::start(&places);
-    prometheus.comes_to_something(r#"sum(up{job="duet"}) == 3"#).await;
+    let gateway_places = [("gateway-1:9464", &*first), ("gateway-2:9464", &*second)];
+    let matchmaker_places = [("matchmaker-1:9464", &*third), ("matchmaker-2:9464", &*fourth)];
+    let prometheus = Prometheus::start(&[gateway_places, matchmaker_places].concat());
+    prometheus.comes_to_something(r#"sum(up{job="duet"}) == 4"#).await;
 
     // After the first scrape, as what is there from the start has no rate.
     let address = gateways[0].address("WebSocket");
