@@ -1,7 +1,9 @@
 //! `redis-server`.
 
+use std::fs;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
+use std::path::Path;
 use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -123,10 +125,77 @@ impl RedisServer {
         self.restart();
     }
 
+    /// Has it do something, by `redis-cli`, and gives its answer.
+    ///
+    /// # Panics
+    ///
+    /// If that program is not there.
+    pub fn tell(&self, words: &[&str]) -> String {
+        tell(self.port, self.options.password.as_deref(), words)
+    }
+
+    /// Has it begin something that takes long. It ends by itself, whatever becomes of who asked.
+    ///
+    /// # Panics
+    ///
+    /// If it can't be reached.
+    pub fn begin(&self, words: &[&str]) {
+        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).expect("it is up");
+        let password = self.options.password.iter().map(|password| format!("AUTH {password}\r\n"));
+        let line: String = password.chain([words.join(" ") + "\r\n"]).collect();
+        stream.write_all(line.as_bytes()).expect("it takes a line");
+    }
+
+    /// A copy of what it has on disk by now.
+    ///
+    /// # Panics
+    ///
+    /// If it keeps nothing there.
+    pub fn saved(&self) -> TempDir {
+        let copy = TempDir::new().expect("a directory can be made");
+        copy_files(&self.directory.path().join(KEPT_IN), copy.path());
+        copy
+    }
+
+    /// Starts it again on the same port with a copy that was made earlier.
+    ///
+    /// # Panics
+    ///
+    /// If it does not come up.
+    pub fn restart_with(&mut self, copy: &TempDir) {
+        self.kill();
+        self.directory = TempDir::new().expect("a directory can be made");
+        let kept = self.directory.path().join(KEPT_IN);
+        fs::create_dir(&kept).expect("a directory can be made");
+        copy_files(copy.path(), &kept);
+        self.restart();
+    }
+
     fn signal(&self, signal: Signal) {
         self.process.as_ref().expect("it is up").signal(signal);
     }
 }
+
+/// Has a server on this port do something, and gives its answer.
+pub(crate) fn tell(port: u16, password: Option<&str>, words: &[&str]) -> String {
+    let mut command = Command::new("redis-cli");
+    command.args(["-p", &port.to_string()]);
+    if let Some(password) = password {
+        command.args(["--no-auth-warning", "-a", password]);
+    }
+    let output = command.args(words).output().expect("redis-cli comes with redis-server");
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
+fn copy_files(from: &Path, to: &Path) {
+    for file in fs::read_dir(from).expect("it keeps something on disk") {
+        let file = file.expect("a file can be seen");
+        fs::copy(file.path(), to.join(file.file_name())).expect("a file can be copied");
+    }
+}
+
+/// Where a persistent server's log of commands is.
+const KEPT_IN: &str = "appendonlydir";
 
 fn start(options: &RedisOptions, directory: &TempDir, port: u16) -> Process {
     let mut command = Command::new("redis-server");

@@ -6,7 +6,7 @@ use std::process::Command;
 use tempfile::TempDir;
 
 use crate::process::{Process, free_port};
-use crate::redis::answers;
+use crate::redis::{answers, tell};
 
 /// A sentinel that decides alone, and soon.
 #[derive(Debug)]
@@ -37,6 +37,15 @@ impl Sentinel {
         let mut process = Process::start(Command::new("redis-sentinel").arg(&file), "redis-sentinel");
         assert!(answers(&mut process, port), "redis-sentinel does not come up");
         Sentinel { port, _process: process, _directory: directory }
+    }
+
+    /// Has it answer something, by `redis-cli`.
+    ///
+    /// # Panics
+    ///
+    /// If that program is not there.
+    pub fn tell(&self, words: &[&str]) -> String {
+        tell(self.port, None, words)
     }
 
     /// Where it listens.

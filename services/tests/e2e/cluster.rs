@@ -49,17 +49,20 @@ impl Cluster {
             gateways: Vec::new(),
             ports: Vec::new(),
         };
-        for index in 0..replicas {
-            let replica = cluster.run_replica(index, "127.0.0.1:0");
-            cluster.grpc.push(replica.address("gRPC"));
-            cluster.replicas.push(Some(replica));
-        }
+        (0..replicas).for_each(|_| cluster.add_replica());
         for index in 0..2 {
             let gateway = cluster.run_gateway(index, "0");
             cluster.ports.push(gateway.address("WebSocket"));
             cluster.gateways.push(Some(gateway));
         }
         cluster
+    }
+
+    /// One more, which gateways that are started later know.
+    fn add_replica(&mut self) {
+        let replica = self.run_replica(self.replicas.len(), "127.0.0.1:0");
+        self.grpc.push(replica.address("gRPC"));
+        self.replicas.push(Some(replica));
     }
 
     fn run_replica(&self, index: usize, listen: &str) -> Duet {
@@ -110,6 +113,13 @@ impl Cluster {
     fn restart_replica(&mut self, index: usize) {
         let replica = self.run_replica(index, &self.grpc[index]);
         self.replicas[index] = Some(replica);
+    }
+
+    fn restart_gateways(&mut self) {
+        for index in 0..self.gateways.len() {
+            drop(self.gateways[index].take());
+            self.restart_gateway(index);
+        }
     }
 
     fn restart_gateway(&mut self, index: usize) {
