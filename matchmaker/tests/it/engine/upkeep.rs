@@ -1,10 +1,10 @@
 //! What an engine keeps, and for how long.
 
 use duet_matchmaker::PoolKey;
-use duet_matchmaker::engine::{Request, Ticket};
+use duet_matchmaker::engine::{Reply, Request, Ticket};
 use duet_matchmaker::server::engine::scripts::answer;
 
-use super::pool::{Engine, Sought, home, pool, seek, ticket, wishing};
+use super::pool::{Engine, Sought, client, home, pool, seek, ticket, wishing};
 
 #[test]
 fn keys_expire_by_themselves() {
@@ -85,4 +85,33 @@ fn what_no_script_answers_is_an_error() {
     ] {
         assert!(answer(&request, &bad).is_err(), "{bad:?}");
     }
+}
+
+/// What a later version adds to a ticket: facts for its scripts, and a field for its replicas, here number 999 with the value 1.
+const NEWER: &str = "local ticket = cmsgpack.unpack(redis.call('HGET', KEYS[1], ARGV[1]))
+    ticket.newer, ticket.blob = {1, 'two'}, ticket.blob .. '\\184\\62\\1'
+    redis.call('HSET', KEYS[1], ARGV[1], cmsgpack.pack(ticket))";
+
+#[test]
+fn a_ticket_with_what_only_later_versions_know_is_found_like_any_other() {
+    let engine = Engine::start();
+    engine.seek(ticket('a'));
+    let field = [b"t", &client('a').as_bytes()[..]].concat();
+    engine.run(redis::cmd("EVAL").arg(NEWER).arg(1).arg("duet:1:{default}:tickets").arg(field));
+    let asked = Request::Seek(Box::new(seek(ticket('b'))));
+    let Some(Reply::Found { waiter, .. }) = engine.ask(&asked) else { panic!("nobody is found") };
+    assert_eq!(*waiter, ticket('a'));
+}
+
+#[test]
+fn what_another_schema_keeps_is_left_alone() {
+    let engine = Engine::start();
+    let [other, own] = ["duet:2:{default}:tickets", "duet:1:{default}:tickets"];
+    engine.run(redis::cmd("HSET").arg(other).arg("field").arg("value"));
+    engine.seek(ticket('a'));
+    engine.renew('A', 0);
+    engine.seek(ticket('b'));
+    engine.settle('b', 'a');
+    assert_eq!(engine.run(redis::cmd("HLEN").arg(other)), redis::Value::Int(1));
+    assert_ne!(engine.run(redis::cmd("EXISTS").arg(own)), redis::Value::Int(0));
 }
