@@ -3,8 +3,8 @@
 //! [`Matchmaker`] decides all of it and is pure: it is handed frames and the time, and polled for what to send. With the feature
 //! `server` (on by default) [`server`] puts it behind gRPC and in-process links and answers queries about it.
 //!
-//! It does not know clients, sockets or JSON: that is the gateway. It does not look into forwarded messages, keeps nothing on
-//! disk, and does not share its pools with another process.
+//! It does not know clients, sockets or JSON: that is the gateway. It does not look into forwarded messages, and keeps nothing on
+//! disk. It may share its pools with others of its kind by an [`engine`].
 
 mod admin;
 mod announcements;
