@@ -127,9 +127,9 @@ async fn the_engine_is_slow_or_drops_its_clients_and_whoever_comes_is_met_all_th
     .enumerate()
     {
         if rude[0] == "DEBUG" {
-            cluster.engine.begin(rude)
+            cluster.engine.begin(rude);
         } else {
-            drop(cluster.engine.tell(rude))
+            drop(cluster.engine.tell(rude));
         }
         if rude[0] == "CONFIG" {
             // It takes nothing more, and then it does again.
