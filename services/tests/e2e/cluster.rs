@@ -138,10 +138,10 @@ impl Cluster {
         self.replicas.iter_mut().flatten().all(Duet::is_running)
     }
 
-    /// Waits until all gateways' workers have links to that replica.
+    /// Waits until both gateways have links to that replica.
     async fn linked(&self, index: usize) {
-        for _ in 0..2 {
-            self.replicas[index].as_ref().unwrap().logged(&["link up"]).await;
+        for gateway in ["gateway-0", "gateway-1"] {
+            self.replicas[index].as_ref().unwrap().logged(&["link up", gateway]).await;
         }
     }
 }

@@ -149,8 +149,8 @@ async fn a_matchmaker_that_drains_is_not_ready_while_its_links_go_on() {
     let [dying, _staying] = ["dying", "staying"].map(gateway);
     // Its session is kept for it to come back by the other gateway, which a drain gives it the time for.
     let phone = Phone::connect(&[&dying.address("WebSocket")]).await;
-    for _ in 0..2 {
-        duet.logged(&["link up"]).await;
+    for gateway in ["dying", "staying"] {
+        duet.logged(&["link up", gateway]).await;
     }
     assert_eq!(readiness(&metrics).await.0, 200);
     drop(dying);
