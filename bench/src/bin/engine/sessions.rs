@@ -50,7 +50,7 @@ impl Sessions {
             apart: Vec::new(),
             blocked_users: Vec::new(),
             recent,
-            is_past_caring: false,
+            cares_for: Duration::from_secs(5),
             waited: Duration::ZERO,
             head_start: Duration::ZERO,
             at: Whereabouts {
@@ -62,7 +62,7 @@ impl Sessions {
         };
         // The limit is one that is set and not reached.
         let (limit, rematch_avoid) = (10_000_000, Duration::from_secs(300));
-        Seek { ticket, limit, talking: 0, recent_partners: 32, rematch_avoid, come_to: None }
+        Seek { ticket, arrival: self.state, limit, talking: 0, recent_partners: 32, rematch_avoid, come_to: None }
     }
 
     /// One that is kept without a search: it begins behind everybody.
