@@ -12,6 +12,7 @@ use rustix::thread::{CpuSet, sched_setaffinity};
 mod crowd;
 mod joins;
 mod load;
+mod matching;
 mod memory;
 mod scripts;
 mod server;
@@ -36,6 +37,8 @@ struct Cli {
 enum What {
     /// Sessions that join, are paired and settled, as fast as the engine answers
     Joins(joins::Joins),
+    /// Newcomers at a steady pace, and how long they take to be matched: in memory and by the engine
+    Matching(matching::Matching),
     /// How long each script takes by itself
     Scripts {
         /// Calls of each
@@ -71,6 +74,7 @@ impl Cli {
         sched_setaffinity(None, &set)?;
         match &self.what {
             What::Joins(joins) => joins.run(self.engine_cpu),
+            What::Matching(matching) => matching.run(self.engine_cpu),
             What::Scripts { calls, runs } => scripts::run(self.engine_cpu, *calls, *runs),
             What::Memory { tickets } => memory::run(self.engine_cpu, *tickets),
         }

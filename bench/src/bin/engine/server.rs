@@ -56,6 +56,11 @@ impl Engine {
         Line::connect(&self.server, home)
     }
 
+    /// How it is found.
+    pub(crate) fn url(&self) -> String {
+        self.server.url()
+    }
+
     /// What it has used.
     pub(crate) fn used(&mut self) -> io::Result<Used> {
         let values = self.control.run(&["cpu", "commandstats", "memory"].map(|section| {
