@@ -15,6 +15,7 @@ use crate::http;
 use crate::phone::Phone;
 use crate::process::Duet;
 
+mod commands;
 mod engine;
 mod replicas;
 

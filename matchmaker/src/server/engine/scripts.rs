@@ -116,6 +116,11 @@ impl Scripts {
         })
     }
 
+    /// The script that an engine knows by that hash.
+    pub fn by_hash(&self, hash: &str) -> Option<Script> {
+        Script::ALL.into_iter().find(|script| self.hashes[*script as usize] == hash)
+    }
+
     /// Says which engine it is, which is decided by whoever asks first.
     pub fn identify(&self, new: &str) -> [Cmd; 2] {
         let key = self.namespace.identity();
