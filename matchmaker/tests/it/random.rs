@@ -3,7 +3,6 @@
 //!
 //! A failing run is shrunk and its seed kept by proptest.
 
-use std::rc::Rc;
 use std::time::Duration;
 
 use duet_matchmaker::{Config, SessionState};
@@ -17,6 +16,7 @@ use crate::world::{Act, Event, Was, World, client_id};
 mod judge;
 mod losses;
 mod model;
+#[cfg(feature = "server")]
 mod shared;
 
 use judge::Judge;

@@ -4,10 +4,10 @@
 //! when its client resumes another's session.
 
 use std::collections::BTreeMap;
-use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use duet_matchmaker::engine::{Reply, Request};
 use duet_matchmaker::{Config, Event as Happened, LinkKey, Matchmaker, Output};
 use duet_proto::frame::{
     Attach, Avoided, Doing, Down, DownFrame, Forward, InRoom, Join, PartnerLeftReason, PoolName, Preferences, Region,
@@ -17,13 +17,11 @@ use duet_proto::ids::{BootId, ClientId, RoomId, SessionNumber, TicketNumber};
 use duet_proto::link::GatewayHello;
 use duet_proto::time::Time;
 
-use crate::engine::pool::Engine;
-
-mod at_hand;
+#[cfg(feature = "server")]
+pub(crate) mod at_hand;
 mod resumable;
 mod sharing;
 
-use at_hand::AtHand;
 pub(crate) use resumable::{Claim, Speech};
 use sharing::engine_line;
 pub(crate) use sharing::{Roaming, Says};
@@ -37,7 +35,15 @@ pub(crate) struct World {
     boots: BTreeMap<u32, u8>,
     rooms: Vec<RoomId>,
     /// If the machine shares its pools and the engine is real.
-    engine: Option<AtHand>,
+    engine: Option<Box<dyn EngineAtHand>>,
+}
+
+/// An engine that answers before anything else happens.
+pub(crate) trait EngineAtHand {
+    /// Lets the time come, and renews leases on the way as a driver does.
+    fn keep_up(&mut self, machine: &Matchmaker, now: Time);
+    fn ask(&mut self, request: &Request);
+    fn reply(&mut self) -> Option<Reply>;
 }
 
 /// Something that happens, by names.
@@ -130,8 +136,9 @@ impl World {
     }
 
     /// With an engine that answers at once.
-    pub(crate) fn sharing(config: Config, engine: Rc<Engine>) -> Self {
-        World { engine: Some(AtHand::new(engine)), ..World::new(config) }
+    #[cfg(feature = "server")]
+    pub(crate) fn sharing(config: Config, engine: Box<dyn EngineAtHand>) -> Self {
+        World { engine: Some(engine), ..World::new(config) }
     }
 
     pub(crate) fn asks_an_engine(&self) -> bool {
@@ -171,7 +178,7 @@ impl World {
             Event::Roam(roaming) => self.roam(&roaming, now),
         }
         let mut lines = self.drain();
-        while let Some(reply) = self.engine.as_mut().and_then(AtHand::reply) {
+        while let Some(reply) = self.engine.as_mut().and_then(|engine| engine.reply()) {
             self.machine.handle_engine(reply, now);
             lines.extend(self.drain());
         }

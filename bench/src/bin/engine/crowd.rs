@@ -1,7 +1,7 @@
 //! Tickets that are kept and that nobody suits, for as long as somebody keeps their lease.
 
 use std::io;
-use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::sessions::{Sessions, Wanted, pool};
 /// A crowd that waits until this is dropped.
 pub(crate) struct Crowd {
     /// Nothing is ever said: the end is what counts.
-    _present: Sender<()>,
+    _present: SyncSender<()>,
 }
 
 impl Crowd {
@@ -20,7 +20,7 @@ impl Crowd {
     pub(crate) fn gather(engine: &Engine, count: usize) -> io::Result<Self> {
         let mut line = engine.line("crowd")?;
         keep(&mut line, &mut Sessions::new(Wanted::TagsOfItsOwn(1), 0, u8::MAX, 1), count)?;
-        let (present, watched) = channel();
+        let (present, watched) = sync_channel(0);
         thread::spawn(move || {
             while watched.recv_timeout(RENEWED_EVERY) == Err(RecvTimeoutError::Timeout) {
                 if line.renew(&[pool(0)]).is_err() {

@@ -69,7 +69,10 @@ impl Joins {
     }
 }
 
-fn print(results: &BTreeMap<(usize, usize, u8), Vec<(Joined, Used)>>) {
+/// By tags, others who wait, and replicas.
+type Results = BTreeMap<(usize, usize, u8), Vec<(Joined, Used)>>;
+
+fn print(results: &Results) {
     let heads =
         ["tags", "others wait", "replicas", "joins/s", "from–to", "µs/join", "µs/pair", "scripts/pair", "across"];
     let mut table = table(heads);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::Barrier;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
 use duet_matchmaker::engine::{Reply, Request};
@@ -32,14 +32,14 @@ struct Replica {
     requests: Vec<Request>,
     /// Waiters of this one that have gone to another, as gateways move them.
     gone: Receiver<ClientId>,
-    others: Vec<Sender<ClientId>>,
+    others: Vec<SyncSender<ClientId>>,
     joined: Joined,
 }
 
 /// Lets replicas, each with sessions of its own, join so many all together, as fast as the engine answers.
 pub(crate) fn join(engine: &Engine, run: u64, replicas: Vec<Sessions>, joins: u64) -> io::Result<Joined> {
     let count = replicas.len();
-    let (others, gone): (Vec<_>, Vec<_>) = (0..count).map(|_| channel()).unzip();
+    let (others, gone): (Vec<_>, Vec<_>) = (0..count).map(|_| sync_channel(GONE_AT_MOST)).unzip();
     let mut all = Vec::with_capacity(count);
     for (number, (sessions, gone)) in replicas.into_iter().zip(gone).enumerate() {
         let line = engine.line(&format!("replica-{number}.{run}"))?;
@@ -110,7 +110,7 @@ impl Replica {
         } else if let Some(other) = self.others.get(home) {
             self.joined.across += 1;
             // If it has ended, so has the run.
-            let _ = other.send(waiter);
+            let _ = other.try_send(waiter);
         }
         self.requests.push(Request::Settle { pool: pool(0), seeker, waiter });
     }
@@ -133,3 +133,5 @@ impl Replica {
 
 /// As many as replicas send at once.
 pub(crate) const BATCH: usize = 256;
+/// Waiters that a replica has not heard of yet that they are gone: more than a run has.
+const GONE_AT_MOST: usize = 1 << 20;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use duet_matchmaker::Config;
 use duet_matchmaker::server::Replica;
-use duet_matchmaker::server::engine::EngineSettings;
+use duet_matchmaker::server::engine::{EngineSettings, EngineState};
 use duet_proto::frame::{Attach, Doing, Down, DownFrame, Join, Up, UpFrame, Wishes};
 use duet_proto::ids::{BootId, ClientId, SessionNumber};
 use duet_proto::link::GatewayHello;
@@ -75,7 +75,7 @@ impl Matching {
         };
         for replica in replicas.iter().filter_map(Replica::engine) {
             let mut state = replica.state();
-            state.wait_for(|state| state.is_up()).await.map_err(other)?;
+            state.wait_for(EngineState::is_up).await.map_err(other)?;
         }
         let mut gateway = Gateway::link(&replicas);
         let mut pace = interval(Duration::from_secs(1) / self.rate);
@@ -105,7 +105,7 @@ impl Matching {
 /// What stands for a gateway's worker.
 struct Gateway {
     up: Vec<Sender<UpFrame>>,
-    down: mpsc::UnboundedReceiver<(usize, Vec<DownFrame>)>,
+    down: mpsc::Receiver<(usize, Vec<DownFrame>)>,
     heard: Vec<(usize, DownFrame)>,
     sessions: HashMap<SessionNumber, (ClientId, usize, Instant)>,
     /// Sessions that are not matched yet.
@@ -115,7 +115,7 @@ struct Gateway {
 impl Gateway {
     fn link(replicas: &[Replica]) -> Self {
         let hello = GatewayHello { gateway: "gateway".into(), boot: BootId::from_random([9; 16]), worker: 0 };
-        let (tell, down) = mpsc::unbounded_channel();
+        let (tell, down) = mpsc::channel(BATCHES);
         let mut up = Vec::new();
         for (index, replica) in replicas.iter().enumerate() {
             let mut end = replica.connect(hello.clone());
@@ -123,7 +123,7 @@ impl Gateway {
             let tell = tell.clone();
             tokio::spawn(async move {
                 while let Some(batch) = end.down.next().await {
-                    if tell.send((index, batch)).is_err() {
+                    if tell.send((index, batch)).await.is_err() {
                         return;
                     }
                 }
@@ -194,3 +194,6 @@ impl Gateway {
 fn join(waited: Duration) -> Join {
     Join { attempt: 1, wishes: Wishes::default(), waited }
 }
+
+/// Batches that have come and were not looked at.
+const BATCHES: usize = 1_024;

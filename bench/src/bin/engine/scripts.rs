@@ -61,7 +61,7 @@ pub(crate) fn run(cpu: usize, calls: usize, runs: usize) -> io::Result<()> {
     }
     let mut table = table(["script", "tags", "µs", "from–to"]);
     for ((name, tags), runs) in results {
-        let spread = Spread::of(runs.into_iter());
+        let spread = Spread::of(runs);
         let range = format!("{:.1}–{:.1}", spread.least, spread.most);
         table.add_row([name.to_owned(), tags.to_owned(), format!("{:.1}", spread.median), range]);
     }

@@ -72,10 +72,9 @@ impl Engine {
             values.iter().map(|value| redis::from_redis_value_ref(value).map_err(other)).collect::<io::Result<_>>()?;
         let text = texts.concat();
         let seconds = |name: &str| field(&text, name).and_then(|value| value.parse().ok()).map(Duration::from_secs_f64);
-        let mut used = Used::default();
-        used.cpu = seconds("used_cpu_user_main_thread:").unwrap_or_default()
-            + seconds("used_cpu_sys_main_thread:").unwrap_or_default();
-        used.memory = field(&text, "used_memory:").and_then(|value| value.parse().ok()).unwrap_or_default();
+        let cpu = ["used_cpu_user_main_thread:", "used_cpu_sys_main_thread:"].into_iter().filter_map(seconds).sum();
+        let memory = field(&text, "used_memory:").and_then(|value| value.parse().ok()).unwrap_or_default();
+        let mut used = Used { cpu, memory, ..Used::default() };
         if let Some(scripts) = field(&text, "cmdstat_evalsha:") {
             let number = |name: &str| -> Option<u64> {
                 scripts.split(',').find_map(|part| part.strip_prefix(name))?.parse().ok()

@@ -2,8 +2,10 @@
 //! exactly what the oracle says, which knows nothing of engines.
 
 use std::cell::OnceCell;
+use std::rc::Rc;
 
 use crate::engine::pool::Engine;
+use crate::world::at_hand::AtHand;
 
 use super::*;
 
@@ -26,7 +28,7 @@ proptest! {
         let shares = Config { shares_pools: true, ..config.clone() };
         let engine = ENGINE.with(|engine| engine.get_or_init(|| Rc::new(Engine::start())).clone());
         engine.forget_everything();
-        let mut run = Run::new(World::sharing(shares, engine), Oracle::new(config));
+        let mut run = Run::new(World::sharing(shares, Box::new(AtHand::new(engine))), Oracle::new(config));
         run.fill_pools();
         steps.iter().for_each(|step| run.step(step));
     }

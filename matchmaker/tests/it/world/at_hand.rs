@@ -8,9 +8,10 @@ use duet_matchmaker::engine::{Reply, Request};
 use duet_matchmaker::{Matchmaker, PoolKey};
 use duet_proto::time::Time;
 
+use super::EngineAtHand;
 use crate::engine::pool::{Engine, home};
 
-pub(super) struct AtHand {
+pub(crate) struct AtHand {
     engine: Rc<Engine>,
     replies: VecDeque<Reply>,
     /// How far leases have been kept up.
@@ -18,12 +19,13 @@ pub(super) struct AtHand {
 }
 
 impl AtHand {
-    pub(super) fn new(engine: Rc<Engine>) -> Self {
+    pub(crate) fn new(engine: Rc<Engine>) -> Self {
         AtHand { engine, replies: VecDeque::new(), now: Time::ZERO }
     }
+}
 
-    /// Lets the time come, and renews leases on the way as a driver does.
-    pub(super) fn keep_up(&mut self, machine: &Matchmaker, now: Time) {
+impl EngineAtHand for AtHand {
+    fn keep_up(&mut self, machine: &Matchmaker, now: Time) {
         while self.now < now {
             self.now = now.min(self.now + RENEWED_EVERY);
             self.engine.set_clock(EPOCH + self.now.since(Time::ZERO));
@@ -35,11 +37,11 @@ impl AtHand {
         self.engine.set_clock(EPOCH + now.since(Time::ZERO));
     }
 
-    pub(super) fn ask(&mut self, request: &Request) {
+    fn ask(&mut self, request: &Request) {
         self.replies.extend(self.engine.ask_at(&home('A'), request).reply);
     }
 
-    pub(super) fn reply(&mut self) -> Option<Reply> {
+    fn reply(&mut self) -> Option<Reply> {
         self.replies.pop_front()
     }
 }
