@@ -77,6 +77,7 @@ impl Matchmaker {
         match reply {
             Reply::Waits { client, number, position, found, come_to } => {
                 if let Some(session) = self.asked_for(client, number) {
+                    self.is_in(session);
                     self.go_on_waiting(session, Some(position), come_to, now);
                     let key = self.pool_key(session, now);
                     self.pools.catch_up(&key, found, now);
@@ -121,13 +122,19 @@ impl Matchmaker {
         !self.sharing.to_ask.is_empty()
     }
 
+    /// Asks for the next one who is still there: each answer makes room for one more.
     fn ask_some_more(&mut self, now: Time) {
-        let Some(client) = self.sharing.to_ask.pop_front() else { return };
-        let waiter = self.sessions.by_client(client);
-        if let Some(waiter) = waiter.filter(|waiter| matches!(self.sessions[*waiter].state, State::Waiting)) {
+        while let Some(client) = self.sharing.to_ask.pop_front() {
+            let Some(waiter) = self.sessions.by_client(client) else { continue };
+            if !matches!(self.sessions[waiter].state, State::Waiting) {
+                continue;
+            }
             self.asked_mut(waiter).is_seeking = false;
             self.ask_engine(waiter, now);
             self.arm(waiter);
+            if self.asked_mut(waiter).is_seeking {
+                return;
+            }
         }
     }
 
@@ -202,6 +209,7 @@ impl Matchmaker {
         let [seeking, waiting] = [seeker, waiter].map(|session| self.sessions[session].client);
         self.sharing.promised.remove(&waiting);
         for session in [seeker, waiter] {
+            self.is_in(session);
             if let Some(asked) = self.sessions[session].standing.as_mut().and_then(|standing| standing.asked.as_mut()) {
                 asked.kept = None;
                 if asked.promise.take().is_some() {
@@ -210,6 +218,13 @@ impl Matchmaker {
             }
         }
         self.request(Request::Settle { pool, seeker: seeking, waiter: waiting });
+    }
+
+    /// A session is in its pool: should it be put back, the pool does not refuse it.
+    fn is_in(&mut self, session: SessionKey) {
+        if let Some(wish) = &mut self.sessions[session].wish {
+            wish.limit = PoolLimit::IsPassed;
+        }
     }
 
     /// A gateway's session goes on at another replica.

@@ -327,3 +327,36 @@ fn what_comes_of_partners_from_elsewhere_is_counted() {
         assert_eq!((tally.arrived(), tally.departed()), moved, "{script}");
     }
 }
+
+#[test]
+fn who_was_in_a_pool_may_come_back_to_it_however_full_it_is() {
+    let config = Config { shares_pools: true, max_waiting_per_pool: 7, ..crate::world::config() };
+    script_with(
+        config,
+        "0 link 1 up
+         0 link 2 up
+         0 a attach 1
+         0 b attach 2
+         0 a join 1
+         > engine: seek a 1.0 default 0s if fewer than 7 wait
+         0 engine waits a 1.0 at 1
+         > a waiting 1.0 default at 1 0s
+         1 b join 1
+         > engine: seek b 1.0 default 0s if fewer than 7 wait
+         1 engine found b 1.0 a 1.0 1
+         > engine: settle b a
+         > a matched 1.0 b r1 answers 1s
+         > b matched 1.0 a r1 offers 0s
+         2 a next 2
+         > b left 1.0 next requeued
+         > engine: seek b 1.1 default 1s
+         > engine: seek a 2.0 default 0s apart b
+         2 engine waits a 2.0 at 1
+         > a waiting 2.0 default at 1 0s
+         3 link 1 down
+         > engine: withdraw a 2.0
+         3 link 1 up
+         3 a attach 1 waiting 2 default 1
+         > engine: seek a 2.0 default 1s apart b",
+    );
+}

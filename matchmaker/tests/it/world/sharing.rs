@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use duet_matchmaker::PoolKey;
 use duet_matchmaker::engine::{Reply, Request, Ticket, Whereabouts};
+use duet_matchmaker::{Config, PoolKey};
 use duet_proto::frame::{PoolName, Up, UpFrame, Wishes};
 use duet_proto::ids::{SessionNumber, TicketNumber};
 use duet_proto::time::Time;
@@ -98,6 +98,10 @@ pub(super) fn engine_line(request: Request) -> String {
             line += &named("apart", apart);
             line += &named("blocked", blocked);
             line += &named("recent", recent.into_iter().map(|(client, _)| client).collect());
+            // As many as may by default wait without being named.
+            if ![0, Config::default().max_waiting_per_pool].contains(&seek.limit) {
+                line += &format!(" if fewer than {} wait", seek.limit);
+            }
             if is_wide { line } else { line + " choosy" }
         }
         Request::Withdraw { client, number: of, .. } => format!("engine: withdraw {} {}", letter(client), number(of)),
